@@ -1,0 +1,22 @@
+"""`minifile purge`: one purge now."""
+
+import click
+from flask.cli import with_appcontext
+
+from minifile.services.purge import purge_expired
+from minifile.web.current import current_storage, utcnow
+
+
+@click.command("purge")
+@with_appcontext
+def purge() -> None:
+    """Delete expired and revoked links with their bytes, and what crashes left behind.
+
+    The server does this once an interval by itself. By hand it is safe at any time, any number
+    at once.
+    """
+    purged = purge_expired(storage=current_storage(), now=utcnow())
+    click.echo(
+        f"Purged {purged.links} links ({purged.size_bytes} bytes),"
+        f" swept {purged.orphans} orphan blobs."
+    )

@@ -1,0 +1,34 @@
+"""`minifile serve`: the production server."""
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from flask_migrate import upgrade
+
+from minifile.extensions import db
+from minifile.server.application import serve as serve_app
+from minifile.services.schema import check_schema
+from minifile.web.current import current_instance
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes; one a core by default.")
+@click.option("--threads", type=click.IntRange(1, 2000), help="Threads of each process.")
+@with_appcontext
+def serve(host: str, port: int, workers: int | None, threads: int | None) -> None:
+    """Serve until stopped.
+
+    An embedded SQLite database is made or upgraded first. An external one must be upgraded by
+    `minifile db upgrade`; without, the server does not start.
+    """
+    instance = current_instance()
+    if instance.settings.uses_sqlite:
+        upgrade(directory=str(instance.migrations))
+    check_schema(instance.migrations)
+    # Workers must not share connections that were opened before the fork.
+    db.session.remove()
+    db.engine.dispose()
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    serve_app(app, host=host, port=port, workers=workers, threads=threads)

@@ -1,0 +1,26 @@
+"""`minifile stats`: how much the instance holds."""
+
+import click
+from flask.cli import with_appcontext
+
+from minifile.services.usage import measure_usage
+from minifile.web.current import current_storage, utcnow
+from minifile.web.filters import filesize
+
+
+@click.command("stats")
+@with_appcontext
+def stats() -> None:
+    """Print links, files, bytes, downloads and free space."""
+    usage = measure_usage(storage=current_storage(), now=utcnow())
+    free = "unknown" if usage.free_bytes is None else filesize(usage.free_bytes)
+    for name, value in (
+        ("open links", usage.links_open),
+        ("links to purge", usage.links_closed),
+        ("files", usage.files),
+        ("stored", f"{filesize(usage.size_bytes)} ({usage.size_bytes} bytes)"),
+        ("downloads", usage.downloads),
+        ("in flight", usage.in_flight),
+        ("free", free),
+    ):
+        click.echo(f"{name:<16}{value}")

@@ -1,0 +1,5 @@
+"""The recipient fetches what a link holds."""
+
+from minifile.download.routes import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,188 @@
+"""One answer of bytes: preconditions, range, count, headers, in that order (RFC 9110, 13.2)."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Response, request
+from werkzeug.http import http_date
+
+from minifile.download.conditional import (
+    RangeNotSatisfiable,
+    Verdict,
+    evaluate,
+    requested_span,
+)
+from minifile.download.response import FilesSent, Piece, Transfer, send
+from minifile.models import File, Link
+from minifile.services.archive import Layout
+from minifile.services.deliveries import Ticket
+from minifile.services.downloads import (
+    archive_layout,
+    check_download,
+    downloads_left,
+    open_archive,
+    open_file,
+    served_type,
+)
+from minifile.storage import Storage
+from minifile.values import Span
+from minifile.web.current import (
+    current_settings,
+    current_storage,
+    current_visitor,
+    utcnow,
+)
+from minifile.web.disposition import attachment
+from minifile.web.error_pages import say
+from minifile.web.headers import BYTES_HEADERS
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """What is served, as HTTP sees it. The same entity tag always means the same bytes."""
+
+    filename: str
+    content_type: str
+    size_bytes: int
+    etag: str
+    modified_at: datetime
+    sha256: str | None = None
+
+
+def answer_file(file: File) -> Response:
+    """Answer with one file of a link."""
+    what = Representation(
+        file.filename,
+        served_type(file),
+        file.size_bytes,
+        file.sha256,
+        file.created_at,
+        file.sha256,
+    )
+    refusal, span = _judge(file.link, what)
+    if refusal is not None or request.method == "HEAD":
+        return refusal or _head(file.link, what)
+    wanted = span or Span(0, file.size_bytes)
+    storage = current_storage()
+    opened = open_file(
+        file, wanted, current_visitor(), storage=storage, lease=_lease(), now=utcnow()
+    )
+    return _answer(
+        file.link, what, span, iter([(opened.blob, wanted)]), opened.ticket,
+        lambda sent: {file.id: sent},
+    )  # fmt: skip
+
+
+def answer_archive(link: Link) -> Response:
+    """Answer with all files of a link as a zip."""
+    layout = archive_layout(link)
+    what = Representation(
+        f"{link.code}.zip", "application/zip", layout.size_bytes, _archive_etag(link),
+        link.created_at,
+    )  # fmt: skip
+    refusal, span = _judge(link, what)
+    if refusal is not None or request.method == "HEAD":
+        return refusal or _head(link, what)
+    wanted = span or Span(0, layout.size_bytes)
+    storage = current_storage()
+    ticket = open_archive(
+        link, layout, wanted, current_visitor(), storage=storage, lease=_lease(), now=utcnow()
+    )
+    ids = [file.id for file in link.files]
+    pieces = _archive_pieces(layout, wanted, [file.storage_key for file in link.files], storage)
+
+    def files_sent(sent: int) -> dict[int, int]:
+        arrived = layout.member_spans(Span(wanted.start, wanted.start + sent))
+        return {ids[index]: part.size_bytes for index, part in arrived}
+
+    return _answer(link, what, span, pieces, ticket, files_sent)
+
+
+def _judge(link: Link, what: Representation) -> tuple[Response | None, Span | None]:
+    """Return the answer that needs no bytes, if there is one, and the range asked for."""
+    headers, method = request.headers, request.method
+    tag = {"etag": what.etag, "modified_at": what.modified_at}
+    verdict = evaluate(headers, method=method, **tag)  # type: ignore[arg-type]
+    if method == "HEAD" or verdict is not Verdict.PROCEED:
+        check_download(link, current_visitor(), now=utcnow())
+    if verdict is Verdict.NOT_MODIFIED:
+        return _with_headers(Response(status=304), link, what), None
+    if verdict is Verdict.PRECONDITION_FAILED:
+        return say(412, "The file is not the one meant", "The file is not the one meant."), None
+    try:
+        return None, requested_span(
+            headers, method=method, size_bytes=what.size_bytes, **tag  # type: ignore[arg-type]
+        )  # fmt: skip
+    except RangeNotSatisfiable as error:
+        check_download(link, current_visitor(), now=utcnow())
+        refusal = say(416, "The range lies outside the file", str(error))
+        refusal.headers["Content-Range"] = f"bytes */{what.size_bytes}"
+        return refusal, None
+
+
+def _answer(
+    link: Link,
+    what: Representation,
+    span: Span | None,
+    pieces: Iterator[Piece],
+    ticket: Ticket | None,
+    files_sent: FilesSent,
+) -> Response:
+    transfer = Transfer(pieces, ticket, files_sent, request.environ)
+    size_bytes = what.size_bytes if span is None else span.size_bytes
+    response = send(transfer, 200 if span is None else 206, size_bytes)
+    if span is not None:
+        response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{what.size_bytes}"
+    return _with_headers(response, link, what)
+
+
+def _head(link: Link, what: Representation) -> Response:
+    response = Response()
+    response.headers["Content-Length"] = str(what.size_bytes)
+    # Werkzeug would otherwise put the length of the empty body there.
+    response.automatically_set_content_length = False
+    return _with_headers(response, link, what)
+
+
+def _with_headers(response: Response, link: Link, what: Representation) -> Response:
+    response.headers["Content-Type"] = what.content_type
+    response.headers["Content-Disposition"] = attachment(what.filename)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["ETag"] = f'"{what.etag}"'
+    response.headers["Last-Modified"] = http_date(what.modified_at)
+    left = downloads_left(link)
+    response.headers["X-Remaining-Downloads"] = "n/a" if left is None else str(left)
+    seconds = (link.expires_at - utcnow()).total_seconds()
+    response.headers["X-Remaining-Days"] = str(max(0, math.ceil(seconds / 86_400)))
+    if what.sha256 is not None:
+        response.headers["X-Content-SHA256"] = what.sha256
+    for name, value in BYTES_HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def _archive_pieces(
+    layout: Layout, span: Span, keys: list[str], storage: Storage
+) -> Iterator[Piece]:
+    """Yield the archive's bytes; each blob is opened when its turn comes, not a thousand now."""
+    for piece in layout.pieces(span):
+        if isinstance(piece, bytes):
+            yield piece
+        else:
+            index, part = piece
+            yield storage.open(keys[index]), part
+
+
+def _archive_etag(link: Link) -> str:
+    """Return a tag that changes with any byte of the archive: names, times or content."""
+    digest = hashlib.sha256()
+    for file in link.files:
+        digest.update(f"{file.filename}\0{file.created_at}\0{file.sha256}\0".encode())
+    return digest.hexdigest()
+
+
+def _lease() -> timedelta:
+    return current_settings().delivery_lease

@@ -1,0 +1,139 @@
+"""Everything that can be refused, in the words of the domain.
+
+Each message is fit for a visitor: one sentence that says what happened and what is
+allowed. `web/error_pages.py` is the only place that turns these into HTTP.
+"""
+
+from datetime import datetime, timedelta
+
+
+class MinifileError(Exception):
+    """Parent of every expected failure."""
+
+
+class NotFound(MinifileError):
+    """Nothing is at this address, or nothing that the caller may know of."""
+
+    def __init__(self, message: str = "There is nothing at this address.") -> None:
+        super().__init__(message)
+
+
+class LinkNotFound(NotFound):
+    """No link has this code, or the caller may not know that one has."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no link at this address. It may have been mistyped or deleted.")
+
+
+class LinkGone(MinifileError):
+    """The link exists but is no longer served."""
+
+
+class LinkExpired(LinkGone):
+    """The lifetime of the link is over."""
+
+    def __init__(self, expires_at: datetime) -> None:
+        super().__init__(
+            f"This link expired on {expires_at:%d %B %Y at %H:%M} UTC."
+            " Ask the sender for a new link."
+        )
+        self.expires_at = expires_at
+
+
+class LinkRevoked(LinkGone):
+    """The sender ended the link."""
+
+    def __init__(self) -> None:
+        super().__init__("The sender has revoked this link. Ask the sender for a new link.")
+
+
+class LinkExhausted(LinkGone):
+    """Every allowed download of the link has been taken."""
+
+    def __init__(self, max_downloads: int) -> None:
+        times = "once" if max_downloads == 1 else f"{max_downloads} times"
+        super().__init__(
+            f"This link could be downloaded {times}, and it has been. Ask the sender for more."
+        )
+
+
+class LinkLocked(MinifileError):
+    """The link has a password and the caller has not given it."""
+
+    def __init__(self, message: str = "This link has a password.") -> None:
+        super().__init__(message)
+
+
+class WrongPassword(LinkLocked):
+    """The password given does not open the link."""
+
+    def __init__(self) -> None:
+        super().__init__("That is not the password of this link.")
+
+
+class TooManyTries(MinifileError):
+    """A rate limit is used up for now."""
+
+    def __init__(self, what: str, retry_after: timedelta) -> None:
+        seconds = max(1, round(retry_after.total_seconds()))
+        super().__init__(f"Too many {what}. Try again in {seconds} seconds.")
+        self.retry_after = timedelta(seconds=seconds)
+
+
+class Forbidden(MinifileError):
+    """The caller may not do this."""
+
+
+class BadRequest(MinifileError):
+    """The request can't be understood."""
+
+
+class BadOption(MinifileError):
+    """An option of an upload or of a link is out of range."""
+
+
+class BadUpload(MinifileError):
+    """The body of an upload is not whole, or holds no file."""
+
+
+class UploadTooSlow(MinifileError):
+    """The body stopped coming, or came too slowly to wait for."""
+
+
+class TooLarge(MinifileError):
+    """The upload is over a limit on size or on the number of files."""
+
+
+class TypeRefused(MinifileError):
+    """The type of the file is not accepted on this instance."""
+
+
+class DigestMismatch(MinifileError):
+    """What arrived is not what the sender's digest says."""
+
+
+class StorageFull(MinifileError):
+    """There is not enough free space to keep the upload."""
+
+
+class StorageUnavailable(MinifileError):
+    """The storage does not answer as it should."""
+
+
+class ServiceBusy(MinifileError):
+    """The database can't take the request in time."""
+
+    def __init__(self) -> None:
+        super().__init__("The server is too busy just now. Try again in a moment.")
+
+
+class BlobMissing(MinifileError):
+    """A row names a blob that the storage does not have."""
+
+
+class ConfigError(MinifileError):
+    """The settings can't be used; the message names every fault."""
+
+
+class SchemaOutdated(MinifileError):
+    """The database lacks migrations that this version needs."""

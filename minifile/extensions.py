@@ -1,0 +1,129 @@
+"""The Flask extensions, and how a transaction begins on each database.
+
+SQLite: the driver's own transaction handling is off (`isolation_level=None`) and SQLAlchemy's
+begin event says BEGIN itself. That makes migrations atomic, and lets a writer take the write
+lock at its start (BEGIN IMMEDIATE) instead of failing half-way when it upgrades a read.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from minifile.errors import ServiceBusy
+
+BUSY_TIMEOUT_MS = 15_000
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Base(DeclarativeBase):
+    """Parent of all models; every constraint has a name, so that migrations can drop it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+# Rows stay readable after a commit: routes show what a service has just written.
+db = SQLAlchemy(
+    model_class=Base,
+    disable_autonaming=True,
+    session_options={"expire_on_commit": False},
+)
+migrate = Migrate()
+csrf = CSRFProtect()
+
+# Writers of one process queue here instead of polling SQLite's lock against one another.
+_writers = threading.Lock()
+
+
+def exempt_from_csrf(view: View) -> View:
+    """Leave a view's requests to a check of its own; say which one where it is used."""
+    csrf.exempt(view)
+    return view
+
+
+def init_database(app: Flask) -> None:
+    """Bind the database to `app` and set up how its connections behave."""
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            listen_sqlite(db.engine)
+
+
+def listen_sqlite(engine: Engine) -> None:
+    """Make each connection of a SQLite engine safe for many threads and processes."""
+    event.listen(engine, "connect", _set_up_connection)
+    event.listen(engine, "begin", _begin)
+
+
+def _set_up_connection(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        "synchronous=FULL",
+        "mmap_size=268435456",
+        "cache_size=-16000",
+        "journal_size_limit=67108864",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    durable = connection.get_execution_options().get("minifile_durable")
+    if durable is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    # Has to be said before the transaction begins.
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def write_transaction(*, durable: bool = True) -> Iterator[Session]:
+    """Run one short unit of work that writes, and commit it.
+
+    Ends whatever the session had been reading. On SQLite it holds the write lock from the
+    start, and `durable=False` commits at synchronous=NORMAL: a power cut may undo the last
+    ones, never corrupt. Raises ServiceBusy when the lock can't be had in time.
+    """
+    session = db.session()
+    session.commit()
+    sqlite = db.engine.dialect.name == "sqlite"
+    with _writers if sqlite else nullcontext():
+        try:
+            _start(session, durable=durable)
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+
+def _start(session: Session, *, durable: bool) -> None:
+    try:
+        session.connection(execution_options={"minifile_durable": durable})
+    except OperationalError as error:
+        raise ServiceBusy from error
+
+
+def release_connection() -> None:
+    """Give the connection back before a long transfer, which must not hold a transaction."""
+    db.session.commit()

@@ -1,0 +1,111 @@
+"""The forms on the sender's page."""
+
+from typing import Any, ClassVar
+
+from flask import request
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, Length, Optional, Regexp
+
+
+def _strip(value: object) -> object:
+    # Filters also see what the form is made with, such as a limit that is an int.
+    return value.strip() if isinstance(value, str) else value
+
+
+def _with_plain_newlines(value: object) -> object:
+    # A textarea counts a line break as one character and sends two.
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+
+
+class _PageForm(FlaskForm):
+    """One of several forms that post to one page.
+
+    It reads the request only if it is the one that was sent, which `action` says, so a route
+    can make all of them and ask each for `validate_on_submit()`.
+    """
+
+    ACTION: ClassVar[str]
+
+    action = HiddenField()
+
+    def __init__(self, **defaults: Any) -> None:
+        sent = request.form if self.is_submitted() else None
+        super().__init__(formdata=sent, **defaults)  # type: ignore[no-untyped-call]
+
+    def is_submitted(self) -> bool:
+        return request.method == "POST" and request.form.get("action") == self.ACTION
+
+    def validate_on_submit(self, extra_validators: Any = None) -> bool:
+        return self.is_submitted() and self.validate(extra_validators)
+
+
+class EditLinkForm(_PageForm):
+    """Changes what the sender chose. Make it with `obj=link`, so that it shows what is now.
+
+    An empty choice of lifetime and an empty password leave things as they are; an empty limit
+    or note removes it.
+    """
+
+    ACTION = "edit"
+
+    # The route sets the choices; the lifetimes are those of the instance.
+    expires_in = SelectField("Keep for", choices=[("", "as it is now")], default="")
+    custom_expires_in = StringField(
+        "Or keep for", filters=[_strip], render_kw={"placeholder": "36h or 10d"}
+    )
+    max_downloads = StringField(
+        "Downloads allowed",
+        filters=[_strip],
+        validators=[
+            Optional(),
+            Regexp(r"^[1-9][0-9]{0,8}\Z", message="Give a whole number from 1 on, or nothing."),
+        ],
+        render_kw={"inputmode": "numeric", "placeholder": "no limit", "autocomplete": "off"},
+    )
+    password = PasswordField(
+        "New link password",
+        render_kw={"autocomplete": "new-password", "placeholder": "as it is now"},
+    )
+    remove_password = BooleanField("Remove the link password")
+    note = TextAreaField(
+        "Note to the recipient",
+        filters=[_with_plain_newlines],
+        validators=[Length(max=500, message="A note has at most 500 characters.")],
+        render_kw={"rows": 3},
+    )
+
+    @property
+    def chosen_max_downloads(self) -> int | None:
+        """The limit after validation; None means no limit."""
+        return int(self.max_downloads.data) if self.max_downloads.data else None
+
+
+class RenameFileForm(_PageForm):
+    """Gives one file of the link another name."""
+
+    ACTION = "rename"
+
+    file_id = HiddenField(validators=[DataRequired()])
+    filename = StringField(
+        "New name",
+        filters=[_strip],
+        validators=[
+            DataRequired("A file needs a name."),
+            Length(max=255, message="A name has at most 255 characters."),
+        ],
+        render_kw={"autocomplete": "off", "spellcheck": "false", "required": True},
+    )
+
+
+class RevokeForm(_PageForm):
+    """Ends the link."""
+
+    ACTION = "revoke"

@@ -1,0 +1,123 @@
+"""The sender's page and its three forms: edit, rename, revoke."""
+
+from collections.abc import Callable
+
+from flask import Response, flash, make_response, redirect, render_template, url_for
+from flask_wtf import FlaskForm
+
+from minifile.errors import BadOption, BadRequest, NotFound
+from minifile.links.forms import EditLinkForm, RenameFileForm, RevokeForm
+from minifile.models import Link
+from minifile.services.links import LinkChanges, change_link, rename_file, revoke_link
+from minifile.services.uploads import parse_lifetime
+from minifile.web.current import current_limits, current_settings, public_url, utcnow
+from minifile.web.lifetimes import lifetime_choices
+
+
+class _Forms:
+    """The page's forms. An owner token that came with the request stands in for their CSRF."""
+
+    def __init__(self, link: Link, owner_token: str | None) -> None:
+        meta = {"csrf": owner_token is None}
+        self.edit = EditLinkForm(obj=link, meta=meta)
+        self.edit.expires_in.choices = [
+            ("", "as it is now"),
+            *lifetime_choices(current_settings()),
+        ]
+        self.rename = RenameFileForm(meta=meta)
+        self.revoke = RevokeForm(meta=meta)
+
+
+def render(link: Link, owner_token: str | None) -> Response:
+    """Show the page; with `owner_token`, to a browser that keeps no cookie."""
+    return _page(link, owner_token, _Forms(link, owner_token))
+
+
+def carry_out(link: Link, owner_token: str | None) -> Response:
+    """Do what the sent form says; show the page again where it can't be done."""
+    forms = _Forms(link, owner_token)
+    actions: list[tuple[FlaskForm, Callable[[], Response]]] = [
+        (forms.edit, lambda: _edit(link, forms.edit, owner_token)),
+        (forms.rename, lambda: _rename(link, forms.rename, owner_token)),
+        (forms.revoke, lambda: _revoke(link)),
+    ]
+    for form, act in actions:
+        if form.is_submitted():
+            return _validated(link, owner_token, forms, form, act)
+    raise BadRequest("The form does not say what to do with the link.")
+
+
+def _validated(
+    link: Link,
+    owner_token: str | None,
+    forms: _Forms,
+    form: FlaskForm,
+    act: Callable[[], Response],
+) -> Response:
+    if form.validate():
+        try:
+            return act()
+        except (BadOption, NotFound) as error:
+            form.form_errors.append(str(error))
+    elif "csrf_token" in form.errors:
+        form.form_errors.append("The form was too old and has been renewed. Send it again.")
+    response = _page(link, owner_token, forms)
+    response.status_code = 422
+    return response
+
+
+def _edit(link: Link, form: EditLinkForm, owner_token: str | None) -> Response:
+    lifetime = form.custom_expires_in.data or form.expires_in.data
+    changes = LinkChanges(
+        max_downloads=form.chosen_max_downloads,
+        note=form.note.data or None,
+        lifetime=parse_lifetime(lifetime) if lifetime else None,
+        password=form.password.data or None,
+        remove_password=form.remove_password.data,
+    )
+    change_link(link, changes, limits=current_limits(), now=utcnow())
+    return _done("Saved.", link, owner_token)
+
+
+def _rename(link: Link, form: RenameFileForm, owner_token: str | None) -> Response:
+    file_id = form.file_id.data or ""
+    if not (file_id.isascii() and file_id.isdigit() and len(file_id) < 19):
+        raise NotFound("This link has no such file.")
+    rename_file(link, int(file_id), form.filename.data or "", now=utcnow())
+    return _done("Renamed.", link, owner_token)
+
+
+def _revoke(link: Link) -> Response:
+    revoke_link(link, now=utcnow())
+    flash("The link is revoked. Nobody can open it any more.", "good")
+    return make_response(redirect(url_for("upload.new"), 303))
+
+
+def _done(message: str, link: Link, owner_token: str | None) -> Response:
+    flash(message, "good")
+    if owner_token is not None:
+        address = url_for("links.enter", code=link.code, owner_token=owner_token)
+    else:
+        address = url_for("links.show", code=link.code)
+    return make_response(redirect(address, 303))
+
+
+def _page(link: Link, owner_token: str | None, forms: _Forms) -> Response:
+    enter = "" if owner_token is None else url_for(
+        "links.enter", code=link.code, owner_token=owner_token
+    )  # fmt: skip
+    return make_response(
+        render_template(
+            "links/show.html",
+            link=link,
+            files=link.files,
+            short_link=f"{public_url()}/{link.code}",
+            qr_url=url_for("download.qr", code=link.code),
+            private_address=f"{public_url()}{enter}" if enter else None,
+            form_action=url_for("links.change", code=link.code),
+            owner_token=owner_token,
+            edit_form=forms.edit,
+            rename_form=forms.rename,
+            revoke_form=forms.revoke,
+        )
+    )

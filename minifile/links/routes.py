@@ -1,0 +1,65 @@
+"""The sender's page: see the count, change the link, end it."""
+
+from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+
+from minifile.extensions import exempt_from_csrf
+from minifile.links import page
+from minifile.models import Link
+from minifile.services.links import find_managed_link, revoke_link
+from minifile.services.ownership import remember_owner
+from minifile.web.current import (
+    current_rates,
+    current_visitor,
+    ensure_browser,
+    is_same_site,
+    utcnow,
+)
+from minifile.web.negotiate import answer_format
+
+bp = Blueprint("links", __name__, url_prefix="/links")
+
+
+@bp.get("/<code:code>")
+def show(code: str) -> Response:
+    """Show the sender's page to the browser that owns the link."""
+    return page.render(_managed_link(code, None), None)
+
+
+@bp.post("/<code:code>")
+@exempt_from_csrf  # The forms check their token themselves; an owner token stands in for it.
+def change(code: str) -> Response:
+    """Carry out the one form of the page that was sent."""
+    owner_token = request.form.get("owner_token")
+    is_same_site()
+    link = _managed_link(code, owner_token)
+    return page.carry_out(link, owner_token)
+
+
+@bp.get("/<code:code>/<owner_token>")
+def enter(code: str, owner_token: str) -> Response:
+    """Let this browser manage the link from now on; one without our cookie is shown it here."""
+    link = _managed_link(code, owner_token)
+    browser = current_visitor().browser
+    if browser is None:
+        ensure_browser()
+        return page.render(link, owner_token)
+    remember_owner(link, browser, owner_token, now=utcnow())
+    return make_response(redirect(url_for("links.show", code=code), 303))
+
+
+@bp.delete("/<code:code>/<owner_token>")
+@exempt_from_csrf  # The owner token in the address is the proof.
+def delete(code: str, owner_token: str) -> Response:
+    """Revoke the link; the address is what an upload answered in X-Url-Delete."""
+    link = _managed_link(code, owner_token)
+    revoke_link(link, now=utcnow())
+    if answer_format() == "text":
+        return Response("The link is revoked.\n", content_type="text/plain; charset=utf-8")
+    return Response(status=204)
+
+
+def _managed_link(code: str, owner_token: str | None) -> Link:
+    visitor = current_visitor(owner_token=owner_token)
+    link = find_managed_link(code, visitor, rates=current_rates(), now=utcnow())
+    g.link_id = link.id
+    return link

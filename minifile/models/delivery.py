@@ -1,0 +1,38 @@
+"""A delivery: what one client has had of one file."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from minifile.extensions import Base
+from minifile.models.types import Id, UtcDateTime
+
+
+class Delivery(Base):
+    """The ranges of a file that were sent within a slot.
+
+    `ranges` is a list of [start, stop] pairs, in order, that do not touch. `bytes_reserved`
+    counts what was sent and what running responses may still send; it is bounded by the
+    budget. `in_flight` counts running responses and is void once `in_flight_until` is past
+    (their process died).
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("slot_id", "file_id"),
+        Index("ix_delivery_file_id", "file_id"),
+        # A late response must not find another row under the id of a deleted one.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    slot_id: Mapped[int] = mapped_column(Id, ForeignKey("slot.id", ondelete="CASCADE"))
+    file_id: Mapped[int] = mapped_column(Id, ForeignKey("file.id", ondelete="CASCADE"))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ranges: Mapped[list[list[int]]] = mapped_column(JSON)
+    bytes_reserved: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes_sent: Mapped[int] = mapped_column(BigInteger, default=0)
+    in_flight: Mapped[int] = mapped_column(default=0)
+    in_flight_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,77 @@
+"""A link: what is shared, until when, how often."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from minifile.extensions import Base
+from minifile.models.types import Id, UtcDateTime
+
+if TYPE_CHECKING:
+    from minifile.models.file import File
+
+OPEN = "open"
+REVOKED = "revoked"
+DELETING = "deleting"
+
+
+class Link(Base):
+    """One short link with its files.
+
+    `state` is `open`, `revoked` (by the sender) or `deleting` (the purge has begun; the bytes
+    may be gone). Expired and exhausted are no states: they follow from `expires_at` and from
+    `download_count`, and the rules ask them on every read.
+    """
+
+    __tablename__ = "link"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'revoked', 'deleting')", name="state"),
+        CheckConstraint("max_downloads IS NULL OR max_downloads > 0", name="max_downloads"),
+        CheckConstraint("download_count >= 0", name="download_count"),
+        Index("ix_link_expires_at", "expires_at"),
+        # The purge asks for the few links that are not open.
+        Index(
+            "ix_link_closed",
+            "state",
+            sqlite_where=text("state <> 'open'"),
+            postgresql_where=text("state <> 'open'"),
+        ),
+        # A late response must not find another row under the id of a deleted one.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    max_downloads: Mapped[int | None]
+    download_count: Mapped[int] = mapped_column(default=0)
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    owner_token_hash: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16), default=OPEN)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    files: Mapped[list["File"]] = relationship(
+        back_populates="link", order_by="File.position", passive_deletes=True
+    )
+
+    @property
+    def is_locked(self) -> bool:
+        return self.password_hash is not None
+
+    @property
+    def downloads_left(self) -> int | None:
+        if self.max_downloads is None:
+            return None
+        return max(0, self.max_downloads - self.download_count)
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self.downloads_left == 0
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)

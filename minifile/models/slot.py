@@ -1,0 +1,38 @@
+"""A slot: one of a link's downloads, held by one client."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from minifile.extensions import Base
+from minifile.models.types import Id, UtcDateTime
+
+
+class Slot(Base):
+    """What the counter counts: within its slot a client may take every file of the link once.
+
+    `client` is a keyed hash, cleared when the slot ends; `requests` bounds how often a client
+    may come back.
+    """
+
+    __tablename__ = "slot"
+    __table_args__ = (
+        Index("ix_slot_link_id_client", "link_id", "client"),
+        Index(
+            "ix_slot_open",
+            "ends_at",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        # A late response must not find another row under the id of a deleted one.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    link_id: Mapped[int] = mapped_column(Id, ForeignKey("link.id", ondelete="CASCADE"))
+    client: Mapped[str | None] = mapped_column(String(64))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    requests: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,28 @@
+"""May this be read? The one set of rules that every read of a link goes through."""
+
+from datetime import datetime
+from typing import Protocol
+
+from minifile.errors import LinkExpired, LinkNotFound, LinkRevoked
+
+
+class Readable(Protocol):
+    """What the rules look at; a link row is one."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+def check_open(link: Readable, now: datetime) -> None:
+    """Raise LinkRevoked or LinkExpired unless the link is served at `now`.
+
+    A link ends at `expires_at` to the microsecond, whether or not the purge has come by.
+    """
+    if link.state == "revoked":
+        raise LinkRevoked
+    if now >= link.expires_at:
+        raise LinkExpired(link.expires_at)
+    if link.state != "open":
+        raise LinkNotFound

@@ -1,0 +1,72 @@
+"""When jobs run: the purge, once an interval among all processes.
+
+Every worker process has a scheduler and asks often; the lease row lets one of them through an
+interval. So a run that was missed, because no server was up, happens soon after the start.
+"""
+
+import logging
+import os
+import secrets
+import socket
+from datetime import timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from flask import Flask
+
+from minifile.services.leases import take_lease
+from minifile.services.purge import purge_expired
+from minifile.web.current import current_rates, current_settings, current_storage, utcnow
+
+log = logging.getLogger("minifile")
+
+PURGE = "purge"
+_ASK_EVERY = timedelta(minutes=1)
+
+
+def start_scheduler(app: Flask) -> BackgroundScheduler:
+    """Start the jobs of this process in a thread; the caller shuts it down."""
+    interval: timedelta = app.extensions["minifile"].settings.purge_interval
+    scheduler = BackgroundScheduler(timezone="UTC")
+    scheduler.add_job(
+        _run_purge,
+        "interval",
+        args=[app],
+        seconds=min(interval, _ASK_EVERY).total_seconds(),
+        id=PURGE,
+        next_run_time=utcnow(),
+        coalesce=True,
+        max_instances=1,
+        # However late: a suspended machine must not lose a run.
+        misfire_grace_time=None,
+    )
+    scheduler.start()
+    return scheduler
+
+
+def _run_purge(app: Flask) -> None:
+    try:
+        with app.app_context():
+            purge_if_due()
+    except Exception:
+        log.exception("the purge failed; it is tried again after the interval")
+
+
+def purge_if_due() -> bool:
+    """Purge unless some process did within the interval; say whether this one did."""
+    now = utcnow()
+    until = now + current_settings().purge_interval
+    if not take_lease(PURGE, _name(), until=until, now=now):
+        return False
+    purged = purge_expired(storage=current_storage(), now=now)
+    current_rates().sweep()
+    log.info(
+        "purged %d links (%d bytes) and swept %d orphan blobs",
+        purged.links,
+        purged.size_bytes,
+        purged.orphans,
+    )
+    return True
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

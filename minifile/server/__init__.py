@@ -1,0 +1,1 @@
+"""The production server: gunicorn, with the settings that fit this program."""

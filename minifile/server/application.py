@@ -1,0 +1,118 @@
+"""gunicorn with our application inside."""
+
+import logging
+import os
+import resource
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from minifile.scheduler import start_scheduler
+from minifile.server.logs import RouteLogger
+
+# Threads are cheap and a slow client holds one, so there are many of them.
+DEFAULT_THREADS = 200
+
+_serving = threading.local()
+
+StartResponse = Callable[..., Any]
+
+
+class Server(BaseApplication):
+    """Serves one application until it is told to stop."""
+
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        self._app = app
+        self._options = options
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            assert self.cfg is not None
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
+        return self._serve
+
+    def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        # gunicorn ignores a Connection header of the application; this is its own switch.
+        environ["minifile.close_connection"] = _serving.request.force_close
+        return self._app(environ, start_response)
+
+
+def serve(app: Flask, *, host: str, port: int, workers: int | None, threads: int | None) -> None:
+    """Serve until SIGTERM or SIGINT; running transfers may end within STOP_TIMEOUT."""
+    raise_open_files_limit()
+    options = server_options(app, host=host, port=port, workers=workers, threads=threads)
+    Server(app, options).run()  # type: ignore[no-untyped-call]
+
+
+def server_options(
+    app: Flask, *, host: str, port: int, workers: int | None, threads: int | None
+) -> dict[str, Any]:
+    """Return gunicorn's settings."""
+    stop_timeout = app.extensions["minifile"].settings.stop_timeout
+    return {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": workers or max(2, min(os.cpu_count() or 1, 8)),
+        "threads": threads or DEFAULT_THREADS,
+        "worker_class": "gthread",
+        "worker_connections": 4000,
+        "keepalive": 15,
+        "graceful_timeout": int(stop_timeout.total_seconds()),
+        "timeout": 60,
+        "worker_tmp_dir": _memory_folder(),
+        "control_socket_disable": True,
+        # Only TRUSTED_PROXIES decides what a proxy may say.
+        "forwarded_allow_ips": "",
+        "secure_scheme_headers": {},
+        "limit_request_line": 8190,
+        "logger_class": RouteLogger,
+        "accesslog": "-",
+        "loglevel": "warning",
+        "pre_request": _remember_request,
+        "post_worker_init": lambda worker: _start_jobs(worker, app),
+        "worker_exit": _stop_jobs,
+        "when_ready": lambda server: _say_ready(server, host),
+        "proc_name": "minifile",
+    }
+
+
+def raise_open_files_limit() -> None:
+    """Ask for as many open files as the system allows: each transfer needs two or more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _remember_request(_worker: Any, request: Any) -> None:
+    _serving.request = request
+
+
+def _start_jobs(worker: Any, app: Flask) -> None:
+    logging.getLogger("minifile").setLevel(logging.INFO)
+    worker.minifile_scheduler = start_scheduler(app)
+
+
+def _stop_jobs(_server: Any, worker: Any) -> None:
+    scheduler = getattr(worker, "minifile_scheduler", None)
+    if scheduler is not None:
+        scheduler.shutdown(wait=False)
+
+
+def _say_ready(server: Any, host: str) -> None:
+    """Print the address, with the port that was really bound."""
+    port = server.LISTENERS[0].sock.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    print(f"minifile serves on http://{shown}:{port}", flush=True)  # noqa: T201
+
+
+def _memory_folder() -> str | None:
+    """gunicorn's heartbeat files must not wait for a disk."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108

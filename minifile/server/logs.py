@@ -1,0 +1,41 @@
+"""Log lines that may be kept: routes and link ids instead of codes, names and tokens."""
+
+import logging
+import sys
+from datetime import timedelta
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+ACCESS_FORMAT = '%(h)s "%(m)s %(route)s" link=%(link)s %(s)s %(B)s bytes %(L)s s'
+
+
+class RouteLogger(Logger):
+    """gunicorn's logger; its access line knows the rule of the route, never the path asked."""
+
+    def setup(self, cfg: Any) -> None:
+        cfg.set("access_log_format", ACCESS_FORMAT)
+        super().setup(cfg)
+        _log_to_stderr(logging.getLogger("minifile"))
+
+    def atoms(
+        self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
+    ) -> dict[str, Any]:
+        atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
+        return {
+            "h": atoms["h"],
+            "m": atoms["m"],
+            "route": environ.get("minifile.route", "-"),
+            "link": environ.get("minifile.link_id", "-"),
+            "s": atoms["s"],
+            "B": atoms["B"],
+            "L": atoms["L"],
+        }
+
+
+def _log_to_stderr(logger: logging.Logger) -> None:
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)

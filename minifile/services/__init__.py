@@ -1,0 +1,1 @@
+"""The verbs of minifile: each does one unit of work and commits it."""

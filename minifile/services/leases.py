@@ -1,0 +1,38 @@
+"""Leases: one process of many does a job, once an interval."""
+
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+
+from minifile.extensions import db, write_transaction
+from minifile.models import Lease
+
+
+def take_lease(name: str, owner: str, *, until: datetime, now: datetime) -> bool:
+    """Take the lease unless somebody holds it; say whether it was taken.
+
+    The check and the taking are one UPDATE. A lease is not given back: it ends at `until`, and
+    that is what makes the job run once an interval however many processes ask.
+    """
+    with write_transaction() as session:
+        taken = session.execute(
+            update(Lease).where(Lease.name == name, Lease.until <= now).values(
+                owner=owner, until=until
+            )
+        )  # fmt: skip
+        if taken.rowcount == 1:  # type: ignore[attr-defined]
+            return True
+        if session.get(Lease, name) is not None:
+            return False
+        return _make_lease(Lease(name=name, owner=owner, until=until))
+
+
+def _make_lease(lease: Lease) -> bool:
+    """Write the first row of a name; another process may be doing just that."""
+    try:
+        with db.session.begin_nested():
+            db.session.add(lease)
+    except IntegrityError:
+        return False
+    return True

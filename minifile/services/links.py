@@ -1,0 +1,143 @@
+"""Links: find one, change one, revoke one.
+
+Recipients' routes look up by `find_open_link`, the sender's by `find_managed_link`; there is
+no third way to turn a code into a link.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import selectinload
+
+from minifile.errors import BadOption, LinkNotFound, NotFound
+from minifile.extensions import db, write_transaction
+from minifile.models import BrowserAccess, File, Link
+from minifile.models.browser_access import UNLOCKED
+from minifile.models.link import REVOKED
+from minifile.policy.access import check_open
+from minifile.policy.lifetimes import check_lifetime
+from minifile.policy.limits import check_max_downloads, check_note, check_password
+from minifile.policy.names import clean_path, number_equal_names
+from minifile.services import ownership
+from minifile.services.passwords import hash_password
+from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
+from minifile.values import Limits, Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanges:
+    """What the sender wants to be otherwise. `lifetime` counts from now; None leaves it."""
+
+    max_downloads: int | None
+    note: str | None
+    lifetime: timedelta | None = None
+    password: str | None = None
+    remove_password: bool = False
+
+
+def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datetime) -> Link:
+    """Return the link, with its files, that a recipient may be served.
+
+    Raises LinkNotFound, LinkExpired, LinkRevoked, or TooManyTries when the visitor's address
+    has asked for too many codes that don't exist.
+    """
+    rates.check(UNKNOWN_CODES, visitor.rate_address)
+    link = _find(code)
+    if link is None:
+        rates.count(UNKNOWN_CODES, visitor.rate_address)
+        raise LinkNotFound
+    check_open(link, now)
+    return link
+
+
+def find_managed_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datetime) -> Link:
+    """Return the link that the visitor made and may change.
+
+    Somebody else's link looks like none: LinkNotFound. Raises LinkExpired and LinkRevoked to
+    the owner only.
+    """
+    rates.check(UNKNOWN_CODES, visitor.rate_address)
+    link = _find(code)
+    if link is None or not ownership.is_owner(link, visitor):
+        rates.count(UNKNOWN_CODES, visitor.rate_address)
+        raise LinkNotFound
+    check_open(link, now)
+    return link
+
+
+def find_file(link: Link, filename: str) -> File:
+    """Return the file of the link with this name. Raises NotFound."""
+    for file in link.files:
+        if file.filename == filename:
+            return file
+    raise NotFound("This link has no file of that name.")
+
+
+def change_link(link: Link, changes: LinkChanges, *, limits: Limits, now: datetime) -> None:
+    """Change expiry, limit, password and note at once, or none of them.
+
+    The limit may be lower than what was already fetched; the link is exhausted then. A new or
+    removed password forgets who had unlocked the old one. Raises BadOption.
+    """
+    _check_changes(changes, limits)
+    password_hash = None if changes.password is None else hash_password(changes.password)
+    with write_transaction() as session:
+        row = lock_link(link.id)
+        check_open(row, now)
+        row.max_downloads = changes.max_downloads
+        row.note = changes.note or None
+        if changes.lifetime is not None:
+            row.expires_at = now + changes.lifetime
+        if password_hash is not None or changes.remove_password:
+            row.password_hash = password_hash
+            session.execute(
+                delete(BrowserAccess).where(
+                    BrowserAccess.link_id == row.id, BrowserAccess.role == UNLOCKED
+                )
+            )
+
+
+def rename_file(link: Link, file_id: int, filename: str, *, now: datetime) -> None:
+    """Give a file another name; it is cleaned, and numbered when the link has one like it."""
+    with write_transaction() as session:
+        row = lock_link(link.id)
+        check_open(row, now)
+        file = session.get(File, file_id, populate_existing=True)
+        if file is None or file.link_id != row.id:
+            raise NotFound("This link has no such file.")
+        others = [other.filename for other in row.files if other.id != file_id]
+        *unchanged, name = number_equal_names([*others, clean_path(filename)])
+        if unchanged != others:
+            raise BadOption("Another file of the link has the name of that folder.")
+        file.filename = name
+
+
+def revoke_link(link: Link, *, now: datetime) -> None:
+    """End the link at once; running transfers end by themselves. Revoking twice is no error."""
+    with write_transaction():
+        row = lock_link(link.id)
+        row.state = REVOKED
+        row.closed_at = now
+
+
+def lock_link(link_id: int) -> Link:
+    """Read a link anew and hold its row until the transaction ends. Raises LinkNotFound."""
+    query = select(Link).where(Link.id == link_id).with_for_update()
+    row = db.session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+    if row is None:
+        raise LinkNotFound
+    return row
+
+
+def _find(code: str) -> Link | None:
+    query = select(Link).where(Link.code == code).options(selectinload(Link.files))
+    return db.session.execute(query).scalar_one_or_none()
+
+
+def _check_changes(changes: LinkChanges, limits: Limits) -> None:
+    check_max_downloads(changes.max_downloads)
+    check_note(changes.note)
+    check_password(changes.password)
+    if changes.lifetime is not None:
+        check_lifetime(changes.lifetime, limits)

@@ -1,0 +1,70 @@
+"""Who owns a link, and which browsers have unlocked it."""
+
+import hmac
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from minifile.codes import token_hash
+from minifile.errors import LinkNotFound
+from minifile.extensions import db, write_transaction
+from minifile.models import BrowserAccess, Link
+from minifile.models.browser_access import OWNER, UNLOCKED
+from minifile.values import Visitor
+
+
+def is_owner(link: Link, visitor: Visitor) -> bool:
+    """Say whether the visitor proves to be the sender, by owner token or by browser."""
+    if visitor.owner_token is not None and holds_owner_token(link, visitor.owner_token):
+        return True
+    return _has_access(link, visitor, OWNER)
+
+
+def holds_owner_token(link: Link, owner_token: str) -> bool:
+    """Compare the token in constant time."""
+    return hmac.compare_digest(link.owner_token_hash, token_hash(owner_token))
+
+
+def has_unlocked(link: Link, visitor: Visitor) -> bool:
+    """Say whether this browser has given the link's password."""
+    return _has_access(link, visitor, UNLOCKED)
+
+
+def remember_owner(link: Link, browser: str, owner_token: str, *, now: datetime) -> None:
+    """Let this browser manage the link from now on. Raises LinkNotFound for a wrong token."""
+    if not holds_owner_token(link, owner_token):
+        raise LinkNotFound
+    with write_transaction() as session:
+        give_access(session, link, browser, OWNER, now)
+
+
+def remember_unlocked(link: Link, browser: str, *, now: datetime) -> None:
+    """Let this browser open the link without its password from now on."""
+    with write_transaction(durable=False) as session:
+        give_access(session, link, browser, UNLOCKED, now)
+
+
+def give_access(session: Session, link: Link, browser: str, role: str, now: datetime) -> None:
+    """Add the right within the caller's transaction; having it already is no error."""
+    browser_hash = token_hash(browser)
+    query = _query(link.id, browser_hash, role)
+    if session.execute(query).first() is None:
+        session.add(
+            BrowserAccess(browser_hash=browser_hash, link_id=link.id, role=role, created_at=now)
+        )
+
+
+def _has_access(link: Link, visitor: Visitor, role: str) -> bool:
+    if visitor.browser is None:
+        return False
+    query = _query(link.id, token_hash(visitor.browser), role)
+    return db.session.execute(query).first() is not None
+
+
+def _query(link_id: int, browser_hash: str, role: str) -> Select[int]:
+    return select(BrowserAccess.id).where(
+        BrowserAccess.browser_hash == browser_hash,
+        BrowserAccess.link_id == link_id,
+        BrowserAccess.role == role,
+    )

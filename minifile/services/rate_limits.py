@@ -1,0 +1,199 @@
+"""Rate limits that hold across workers, replicas and restarts, without another service.
+
+The algorithm is the fixed window of the `limits` library; its counters live in a database.
+On SQLite that is a file of its own with synchronous=OFF: what a power cut can take from it are
+the last counts, and no download ever waits for it. On PostgreSQL it is an unlogged table.
+Only failures and created links are written; a visitor who guesses nothing costs one read.
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from limits import RateLimitItemPerSecond
+from limits.storage import Storage as LimitsStorage
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    MetaData,
+    String,
+    Table,
+    case,
+    create_engine,
+    delete,
+    event,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateTable
+
+from minifile.errors import TooManyTries
+
+WRONG_PASSWORDS = "wrong passwords"
+WRONG_PASSWORDS_LINK = "wrong passwords for this link"
+UNKNOWN_CODES = "unknown codes"
+UPLOADS = "uploads"
+
+WINDOWS = {
+    WRONG_PASSWORDS: timedelta(minutes=15),
+    WRONG_PASSWORDS_LINK: timedelta(minutes=15),
+    UNKNOWN_CODES: timedelta(minutes=10),
+    UPLOADS: timedelta(minutes=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    item: RateLimitItemPerSecond
+
+
+class RateLimits:
+    """The rate limits of an instance: `check` before the act, `count` after what counts."""
+
+    def __init__(
+        self, engine: Engine, amounts: Mapping[str, int | None], *, secret_key: str
+    ) -> None:
+        self._storage = DatabaseCounters(engine)
+        self._limiter = FixedWindowRateLimiter(self._storage)
+        self._secret = secret_key.encode()
+        self._rules = {
+            what: _Rule(RateLimitItemPerSecond(amount, int(WINDOWS[what].total_seconds())))
+            for what, amount in amounts.items()
+            if amount is not None
+        }
+
+    def check(self, what: str, *who: str) -> None:
+        """Raise TooManyTries, with the time until the next try, when the limit is used up."""
+        rule = self._rules.get(what)
+        if rule is None or self._limiter.test(rule.item, *self._key(what, who)):
+            return
+        reset_at = self._limiter.get_window_stats(rule.item, *self._key(what, who)).reset_time
+        raise TooManyTries(what, timedelta(seconds=reset_at - time.time()))
+
+    def count(self, what: str, *who: str) -> None:
+        """Write one more of `what` by `who` down."""
+        rule = self._rules.get(what)
+        if rule is not None:
+            self._limiter.hit(rule.item, *self._key(what, who))
+
+    def left(self, what: str, *who: str) -> int | None:
+        """Return how many more are allowed now, or None without a limit."""
+        rule = self._rules.get(what)
+        if rule is None:
+            return None
+        return self._limiter.get_window_stats(rule.item, *self._key(what, who)).remaining
+
+    def sweep(self) -> None:
+        """Delete counters whose window is over."""
+        self._storage.sweep()
+
+    def _key(self, what: str, who: tuple[str, ...]) -> tuple[str, str]:
+        """Name the counter without keeping an address in it."""
+        text = "\0".join((what, *who)).encode("utf-8", "surrogatepass")
+        return what, hmac.new(self._secret, text, hashlib.sha256).hexdigest()
+
+
+class DatabaseCounters(LimitsStorage):
+    """The storage class of `limits` on a table (key, count, expires_at in epoch seconds)."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self._engine = engine
+        self._clock = clock
+        self._table = _table(engine)
+        self._insert = sqlite_insert if engine.dialect.name == "sqlite" else postgresql_insert
+        self._is_made = False
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return SQLAlchemyError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to a counter, or start it anew when its window is over; return the count."""
+        now, table = self._clock(), self._table
+        fresh = table.c.expires_at <= now
+        insert = self._insert(table).values(key=key, count=amount, expires_at=now + expiry)
+        statement = insert.on_conflict_do_update(
+            index_elements=[table.c.key],
+            set_={
+                "count": case((fresh, amount), else_=table.c.count + amount),
+                "expires_at": case((fresh, now + expiry), else_=table.c.expires_at),
+            },
+        ).returning(table.c.count)
+        with self._begin() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    def get(self, key: str) -> int:
+        return int(self._row(key)[0])
+
+    def get_expiry(self, key: str) -> float:
+        return float(self._row(key)[1])
+
+    def check(self) -> bool:
+        self._row("")
+        return True
+
+    def reset(self) -> int | None:
+        with self._begin() as connection:
+            return connection.execute(delete(self._table)).rowcount
+
+    def clear(self, key: str) -> None:
+        with self._begin() as connection:
+            connection.execute(delete(self._table).where(self._table.c.key == key))
+
+    def sweep(self) -> None:
+        with self._begin() as connection:
+            connection.execute(delete(self._table).where(self._table.c.expires_at <= self._clock()))
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        """Begin a transaction; the first one of a process makes the table."""
+        with self._engine.begin() as connection:
+            if not self._is_made:
+                connection.execute(CreateTable(self._table, if_not_exists=True))
+                self._is_made = True
+            yield connection
+
+    def _row(self, key: str) -> tuple[int, float]:
+        now, table = self._clock(), self._table
+        query = select(table.c.count, table.c.expires_at).where(
+            table.c.key == key, table.c.expires_at > now
+        )
+        with self._begin() as connection:
+            row = connection.execute(query).first()
+        return (row[0], row[1]) if row else (0, now)
+
+
+def open_counters_engine(path: str) -> Engine:
+    """Return the engine of the counters' own SQLite file."""
+    engine = create_engine(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection, _record):  # type: ignore[no-untyped-def]
+        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _table(engine: Engine) -> Table:
+    return Table(
+        "rate_counter",
+        MetaData(),
+        Column("key", String(200), primary_key=True),
+        Column("count", BigInteger, nullable=False),
+        Column("expires_at", Float, nullable=False),
+        prefixes=["UNLOGGED"] if engine.dialect.name == "postgresql" else [],
+    )

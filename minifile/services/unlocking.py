@@ -1,0 +1,63 @@
+"""Opening a link that has a password."""
+
+from datetime import datetime
+
+from minifile.errors import LinkLocked, WrongPassword
+from minifile.extensions import release_connection
+from minifile.models import Link
+from minifile.services import deliveries, ownership
+from minifile.services.passwords import is_remembered, remember_success, verify_password
+from minifile.services.rate_limits import WRONG_PASSWORDS, WRONG_PASSWORDS_LINK, RateLimits
+from minifile.values import Visitor
+
+
+def check_unlocked(link: Link, visitor: Visitor, *, rates: RateLimits, now: datetime) -> None:
+    """Raise LinkLocked, WrongPassword or TooManyTries unless the link is open to the visitor.
+
+    It is open when it has no password, to its owner, to a browser that has unlocked it, and
+    to a request that carries the password.
+    """
+    if link.password_hash is None or ownership.has_unlocked(link, visitor):
+        return
+    if ownership.is_owner(link, visitor):
+        return
+    if visitor.password is None:
+        raise LinkLocked
+    try_password(link, visitor, visitor.password, rates=rates, now=now)
+
+
+def unlock_link(
+    link: Link, visitor: Visitor, password: str, *, rates: RateLimits, now: datetime
+) -> None:
+    """Check the password of the unlock form and remember the browser that gave it."""
+    if link.password_hash is not None:
+        try_password(link, visitor, password, rates=rates, now=now)
+        if visitor.browser is not None:
+            ownership.remember_unlocked(link, visitor.browser, now=now)
+
+
+def tries_left(link: Link, visitor: Visitor, *, rates: RateLimits) -> int | None:
+    """Return how many wrong passwords the visitor's address may still give."""
+    return rates.left(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
+
+
+def try_password(
+    link: Link, visitor: Visitor, password: str, *, rates: RateLimits, now: datetime
+) -> None:
+    """Judge the rate limits, then the password; only wrong ones are counted.
+
+    The limit of the link as a whole does not lock out who is fetching it already.
+    """
+    assert link.password_hash is not None
+    client = visitor.browser or f"{visitor.rate_address} {visitor.user_agent}"
+    if is_remembered(link.password_hash, password, client, now):
+        return
+    rates.check(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
+    if not deliveries.holds_slot(link, visitor, now=now):
+        rates.check(WRONG_PASSWORDS_LINK, str(link.id))
+    release_connection()
+    if not verify_password(link.password_hash, password):
+        rates.count(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
+        rates.count(WRONG_PASSWORDS_LINK, str(link.id))
+        raise WrongPassword
+    remember_success(link.password_hash, password, client, now)

@@ -1,0 +1,251 @@
+"""Uploads: from a sender's bytes to a link.
+
+The order of effects: may the sender upload (before a byte is read) → bytes to storage, checked
+on the way and synced → rows → the blobs are kept → commit. Whatever fails before the last two
+leaves nothing; a failed commit leaves blobs without a row, which the purge sweeps.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy.exc import IntegrityError
+
+from minifile.codes import new_code, new_key, new_token, token_hash
+from minifile.errors import BadOption, BadUpload, DigestMismatch
+from minifile.extensions import release_connection, write_transaction
+from minifile.models import File, Link
+from minifile.models.browser_access import OWNER
+from minifile.policy.lifetimes import check_lifetime, parse_lifetime
+from minifile.policy.limits import (
+    check_file_count,
+    check_file_size,
+    check_link_size,
+    check_max_downloads,
+    check_note,
+    check_password,
+    check_space,
+)
+from minifile.policy.names import clean_path, number_equal_names
+from minifile.policy.types import check_type, media_type
+from minifile.services.ownership import give_access
+from minifile.services.passwords import hash_password
+from minifile.services.rate_limits import UPLOADS, RateLimits
+from minifile.storage import Batch, Storage
+from minifile.values import Chunk, Limits, UploadOptions, Visitor
+
+__all__ = ["Incoming", "NewLink", "check_options", "parse_lifetime", "receive_upload"]
+
+# Enough for every signature that tells a type, of tar archives too.
+HEAD_BYTES = 8192
+_CHECK_SPACE_EVERY = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file on its way in. Its chunks come once, in order, and raise when the body is cut."""
+
+    filename: str
+    content_type: str | None
+    chunks: Iterator[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """What the sender gets: the link, and the token that proves to have made it."""
+
+    link: Link
+    owner_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a whole upload is judged by."""
+
+    limits: Limits
+    storage: Storage
+    expected_sha256: str | None
+
+
+def check_upload(
+    declared_bytes: int | None,
+    visitor: Visitor,
+    *,
+    rates: RateLimits,
+    limits: Limits,
+    storage: Storage,
+) -> None:
+    """Judge an upload before a byte of it is read. `declared_bytes` is None when unknown.
+
+    Raises TooManyTries, TooLarge or StorageFull.
+    """
+    rates.check(UPLOADS, visitor.rate_address)
+    check_link_size(declared_bytes or 0, limits)
+    check_space(declared_bytes or 0, storage.free_bytes(), limits)
+
+
+def check_options(options: UploadOptions, *, limits: Limits) -> None:
+    """Raise BadOption for the first option that is out of range."""
+    if options.lifetime is not None:
+        check_lifetime(options.lifetime, limits)
+    check_max_downloads(options.max_downloads)
+    check_note(options.note)
+    check_password(options.password)
+
+
+def receive_upload(
+    files: Iterator[Incoming],
+    read_options: Callable[[], UploadOptions],
+    visitor: Visitor,
+    *,
+    declared_bytes: int | None,
+    expected_sha256: str | None = None,
+    rates: RateLimits,
+    limits: Limits,
+    storage: Storage,
+    now: Callable[[], datetime],
+) -> NewLink:
+    """Store the files and make a link to them. `declared_bytes` is None when unknown.
+
+    `read_options` is asked after the last file, because a form may name them behind its files.
+    The link lives from the moment its rows are written, not from the start of the upload.
+    When this returns, bytes, folders and rows are on stable storage.
+    """
+    check_upload(declared_bytes, visitor, rates=rates, limits=limits, storage=storage)
+    release_connection()
+    rules = Rules(limits, storage, expected_sha256)
+    with storage.batch() as batch:
+        rows = _store_files(files, batch, rules)
+        options = read_options()
+        check_options(options, limits=limits)
+        owner_token = new_token()
+        link = _new_link(options, owner_token, limits, now())
+        link.files = rows
+        _save(link, visitor, batch, limits.code_length)
+    rates.count(UPLOADS, visitor.rate_address)
+    return NewLink(link, owner_token)
+
+
+def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[File]:
+    """Store each file as it comes, and return their rows with names that differ."""
+    rows: list[File] = []
+    for incoming in files:
+        check_file_count(len(rows) + 1, rules.limits)
+        if rules.expected_sha256 is not None and rows:
+            raise BadOption("A digest can be given for an upload of one file only.")
+        taken = sum(row.size_bytes for row in rows)
+        rows.append(_store_file(incoming, batch, rules, taken))
+    if not rows:
+        raise BadUpload("The upload holds no file.")
+    names = number_equal_names([row.filename for row in rows])
+    for position, (row, name) in enumerate(zip(rows, names, strict=True)):
+        row.position, row.filename = position, name
+    return rows
+
+
+def _store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> File:
+    filename = clean_path(incoming.filename)
+    key = new_key()
+    meter = _Meter(incoming, filename, rules, taken)
+    batch.put(key, meter.chunks())
+    return File(
+        filename=filename,
+        content_type=media_type(filename, meter.head, incoming.content_type),
+        size_bytes=meter.size_bytes,
+        sha256=meter.digest.hexdigest(),
+        crc32=meter.crc32,
+        storage_key=key,
+    )
+
+
+class _Meter:
+    """Passes a file's chunks on to storage; measures, hashes and judges them on the way."""
+
+    def __init__(self, incoming: Incoming, filename: str, rules: Rules, taken: int) -> None:
+        self.digest = sha256()
+        self.crc32 = 0
+        self.size_bytes = 0
+        self.head = b""
+        self._incoming, self._filename, self._rules = incoming, filename, rules
+        self._taken = taken
+        self._next_space_check = 0
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the chunks; raise, so that storage keeps nothing, when a rule is broken."""
+        source = self._read_head()
+        limits = self._rules.limits
+        check_type(
+            self._filename, self.head, allowed=limits.allowed_types, blocked=limits.blocked_types
+        )
+        for chunk in source:
+            self._count(chunk)
+            yield chunk
+        expected = self._rules.expected_sha256
+        if expected is not None and expected != self.digest.hexdigest():
+            raise DigestMismatch(
+                "What arrived does not match the digest that was sent with it. Nothing was kept."
+            )
+
+    def _read_head(self) -> Iterator[Chunk]:
+        """Read as much as the type needs to be known; return all chunks, those too."""
+        read: list[Chunk] = []
+        for chunk in self._incoming.chunks:
+            read.append(chunk)
+            self.head += bytes(chunk[: HEAD_BYTES - len(self.head)])
+            if len(self.head) >= HEAD_BYTES:
+                break
+        return _chain(read, self._incoming.chunks)
+
+    def _count(self, chunk: Chunk) -> None:
+        self.size_bytes += len(chunk)
+        limits = self._rules.limits
+        check_file_size(self.size_bytes, limits)
+        check_link_size(self._taken + self.size_bytes, limits)
+        if self.size_bytes >= self._next_space_check:
+            check_space(len(chunk), self._rules.storage.free_bytes(), limits)
+            self._next_space_check = self.size_bytes + _CHECK_SPACE_EVERY
+        self.digest.update(chunk)
+        self.crc32 = zlib.crc32(chunk, self.crc32)
+
+
+def _chain(first: list[Chunk], rest: Iterator[Chunk]) -> Iterator[Chunk]:
+    while first:
+        yield first.pop(0)
+    yield from rest
+
+
+def _new_link(options: UploadOptions, owner_token: str, limits: Limits, now: datetime) -> Link:
+    return Link(
+        created_at=now,
+        expires_at=now + (options.lifetime or limits.default_lifetime),
+        max_downloads=options.max_downloads,
+        download_count=0,
+        password_hash=None if options.password is None else hash_password(options.password),
+        owner_token_hash=token_hash(owner_token),
+        note=options.note or None,
+        state="open",
+    )
+
+
+def _save(link: Link, visitor: Visitor, batch: Batch, code_length: int) -> None:
+    """Write the rows under a new code; one that is taken is rolled again."""
+    for row in link.files:
+        row.created_at = link.created_at
+    while True:
+        link.code = new_code(code_length)
+        try:
+            with write_transaction() as session:
+                session.add(link)
+                session.flush()
+                if visitor.browser is not None:
+                    give_access(session, link, visitor.browser, OWNER, link.created_at)
+                    session.flush()
+                # From here on a failed commit must not take the bytes: it may have happened.
+                batch.keep()
+        except IntegrityError as error:
+            if "code" not in str(error.orig):
+                raise
+            continue
+        return

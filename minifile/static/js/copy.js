@@ -1,0 +1,32 @@
+// Gives each address field its Copy button.
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  const field = document.getElementById(button.dataset.copy);
+  const words = button.querySelector("[data-copy-words]");
+  const status = document.querySelector(`[data-copied="${field.id}"]`);
+  const atRest = words.textContent;
+  let timer;
+
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    words.textContent = (await copy(field)) ? "Copied" : "Press Ctrl+C";
+    status.textContent = words.textContent;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      words.textContent = atRest;
+      status.textContent = "";
+    }, 3000);
+  });
+  field.addEventListener("focus", () => field.select());
+}
+
+async function copy(field) {
+  try {
+    await navigator.clipboard.writeText(field.value);
+    return true;
+  } catch {
+    // On plain http there is no clipboard object; the selection can be copied all the same.
+    field.select();
+    return document.execCommand("copy");
+  }
+}

@@ -1,0 +1,61 @@
+"""Bytes: the promise that every storage keeps, and how one is opened.
+
+A blob is named by a random key (`codes.new_key`), is written once, and never changes.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+from minifile.storage.local import LocalStorage
+from minifile.values import Chunk, StoredBlob
+
+
+class Batch(Protocol):
+    """The blobs of one upload; whatever is not kept is gone when the batch ends."""
+
+    def put(self, key: str, chunks: Iterable[Chunk]) -> None:
+        """Write the chunks as a blob; when this returns they are on stable storage.
+
+        When the iterable or the storage raises, nothing of the blob is left and the error goes
+        on. Raises StorageFull when there is no space.
+        """
+
+    def keep(self) -> None:
+        """Keep what was put, also when the batch ends with an error."""
+
+
+class Storage(Protocol):
+    """Where blobs live."""
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """Begin an upload. Until it ends, `is_being_written` is true for each of its keys."""
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a blob for reading; deleting it later does not end what was opened.
+
+        Raises BlobMissing when there is none.
+        """
+
+    def size(self, key: str) -> int:
+        """Return the size of a blob in bytes. Raises BlobMissing when there is none."""
+
+    def delete(self, key: str) -> None:
+        """Delete a blob, or what a dead upload left of it. A missing one is no error."""
+
+    def blobs(self) -> Iterator[StoredBlob]:
+        """Yield every blob, whole and partial, in no order."""
+
+    def is_being_written(self, key: str) -> bool:
+        """Say whether a live upload holds the key. After a crash nobody does."""
+
+    def free_bytes(self) -> int | None:
+        """Return how many bytes are free, or None where that can't be said."""
+
+    def check(self) -> None:
+        """Raise StorageUnavailable when blobs can't be written here."""
+
+
+def open_storage(url: str) -> Storage:
+    """Return the storage that a STORAGE_URL names."""
+    return LocalStorage(url.removeprefix("file:").removeprefix("//"))

@@ -1,0 +1,199 @@
+"""Blobs as files in one folder, in 256 folders below it.
+
+A blob is written beside its final place as `<key>.part`, synced, renamed, and the folder
+synced, in that order: a crash leaves a partial file or a blob without a row, never a row
+without its bytes. Each file of a running upload is held under `flock` by its process; the
+kernel drops that lock when the process dies, so a sweep can tell what a crash left behind
+from what is still arriving, at once and without guessing by age.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from minifile.errors import BlobMissing, StorageFull, StorageUnavailable
+from minifile.values import Chunk, StoredBlob
+
+PART = ".part"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class LocalStorage:
+    """The storage in a folder of this machine."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser().absolute()
+
+    @contextmanager
+    def batch(self) -> Iterator["LocalBatch"]:
+        batch = LocalBatch(self)
+        try:
+            yield batch
+        except BaseException:
+            batch.discard()
+            raise
+        finally:
+            batch.release()
+
+    def open(self, key: str) -> BinaryIO:
+        try:
+            return self.path(key).open("rb")
+        except FileNotFoundError:
+            raise BlobMissing(f"the blob {key} is missing") from None
+
+    def size(self, key: str) -> int:
+        try:
+            return self.path(key).stat().st_size
+        except FileNotFoundError:
+            raise BlobMissing(f"the blob {key} is missing") from None
+
+    def delete(self, key: str) -> None:
+        path = self.path(key)
+        path.unlink(missing_ok=True)
+        with _held(path.with_name(key + PART)) as part:
+            if part is not None:
+                part.unlink(missing_ok=True)
+
+    def blobs(self) -> Iterator[StoredBlob]:
+        if not self.root.is_dir():
+            return
+        for folder in os.scandir(self.root):
+            if folder.is_dir(follow_symlinks=False):
+                for entry in os.scandir(folder.path):
+                    with suppress(FileNotFoundError):
+                        yield _stored(entry)
+
+    def is_being_written(self, key: str) -> bool:
+        path = self.path(key)
+        for candidate in (path, path.with_name(key + PART)):
+            with _held(candidate) as mine:
+                if mine is None and candidate.exists():
+                    return True
+        return False
+
+    def free_bytes(self) -> int | None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.root).free
+
+    def check(self) -> None:
+        probe = self.root / f".check-{os.getpid()}-{os.urandom(4).hex()}"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise StorageUnavailable(f"Uploads can't be written: {error.strerror}.") from None
+
+    def path(self, key: str) -> Path:
+        """Return where a blob lies. Keys are ours: two hex digits name the folder."""
+        return self.root / key[:2] / key
+
+
+class LocalBatch:
+    """The blobs of one upload, held under a lock until it ends."""
+
+    def __init__(self, storage: LocalStorage) -> None:
+        self._storage = storage
+        self._held: list[tuple[str, int]] = []
+
+    def put(self, key: str, chunks: Iterable[Chunk]) -> None:
+        path = self._storage.path(key)
+        _make_folder(path.parent)
+        part = path.with_name(key + PART)
+        try:
+            descriptor = _create_held(part)
+            self._held.append((key, descriptor))
+            for chunk in chunks:
+                _write_all(descriptor, chunk)
+            os.fsync(descriptor)
+            part.rename(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            if error.errno in _NO_SPACE:
+                raise StorageFull("There is no space left for this upload.") from error
+            raise
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def keep(self) -> None:
+        """Let go of the names; the locks stay until the batch ends."""
+        self._held = [("", descriptor) for _, descriptor in self._held]
+
+    def discard(self) -> None:
+        for key, _ in self._held:
+            if key:
+                self._storage.delete(key)
+
+    def release(self) -> None:
+        for _, descriptor in self._held:
+            os.close(descriptor)
+        self._held.clear()
+
+
+def _stored(entry: os.DirEntry[str]) -> StoredBlob:
+    stat = entry.stat(follow_symlinks=False)
+    return StoredBlob(
+        key=entry.name.removesuffix(PART),
+        size_bytes=stat.st_size,
+        modified_at=datetime.fromtimestamp(stat.st_mtime, UTC),
+        partial=entry.name.endswith(PART),
+    )
+
+
+def _create_held(path: Path) -> int:
+    """Create a file and hold it; a sweep that came between the two has unlinked it: again."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[Path | None]:
+    """Hold a file that no live upload holds; yield None when one does or there is no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield None
+    else:
+        yield path
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, chunk: Chunk) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and the ones above it, each durable before a blob relies on it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

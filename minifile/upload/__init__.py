@@ -1,0 +1,5 @@
+"""The sender hands bytes in: the upload page, `curl -F` and `curl -T`."""
+
+from minifile.upload.routes import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,160 @@
+"""GET /, POST / and PUT: from a request to `services.uploads`, and the answer."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from flask import Blueprint, Response, g, make_response, render_template, request
+
+from minifile.errors import MinifileError
+from minifile.extensions import exempt_from_csrf
+from minifile.services.uploads import Incoming, receive_upload
+from minifile.upload.answers import answer_upload
+from minifile.upload.options import OptionReader, expected_sha256
+from minifile.values import Visitor
+from minifile.web.body import Body
+from minifile.web.current import (
+    current_limits,
+    current_rates,
+    current_settings,
+    current_storage,
+    ensure_browser,
+    public_url,
+    uploading_visitor,
+    utcnow,
+)
+from minifile.web.error_pages import answer_refusal, status_of
+from minifile.web.lifetimes import as_option, lifetime_choices
+from minifile.web.multipart import Part, read_parts
+from minifile.web.negotiate import answer_format, is_command_line_tool
+
+bp = Blueprint("upload", __name__)
+
+
+@bp.get("/")
+def new() -> Response:
+    """Show the upload page; a shell is told what to type."""
+    if is_command_line_tool():
+        text = render_template("upload/help.txt", url=f"{public_url()}/", limits=current_limits())
+        return Response(text, content_type="text/plain; charset=utf-8")
+    ensure_browser()
+    response = _upload_page()
+    response.vary.update(("Accept", "User-Agent"))
+    return response
+
+
+@bp.post("/")
+@exempt_from_csrf
+def create() -> Response:
+    """Receive a form: any number of files in fields of any name, options in any order."""
+    visitor = uploading_visitor()
+    options, body = _begin()
+    parts = read_parts(request.headers.get("Content-Type", ""), body.chunks())
+    return _receive(_files(parts, options), options, visitor)
+
+
+@bp.put("/")
+@bp.put("/<filename>")
+@exempt_from_csrf
+def put(filename: str = "") -> Response:
+    """Receive one file as the body."""
+    visitor = uploading_visitor()
+    options, body = _begin()
+    incoming = Incoming(
+        # Only a form makes folders.
+        filename.replace("/", "\\"),
+        request.headers.get("Content-Type"),
+        body.chunks(),
+    )
+    return _receive(iter([incoming]), options, visitor)
+
+
+@bp.errorhandler(MinifileError)
+def refuse(error: MinifileError) -> Response:
+    """Show the refusal where it happened: on the upload page, for who sent its form."""
+    if answer_format() != "html" or request.method != "POST":
+        return answer_refusal(error)
+    response = _upload_page(str(error))
+    response.status_code = status_of(error)[0]
+    return response
+
+
+@bp.after_request
+def end_unread_body(response: Response) -> Response:
+    """Answer before the body is through: then close, so that the client reads the answer."""
+    if request.method in ("POST", "PUT"):
+        body = g.get("body") or _unjudged_body()
+        if body is not None and not body.is_whole:
+            response.call_on_close(body.refuse_rest())
+    return response
+
+
+def _begin() -> tuple[OptionReader, Body]:
+    """Read what the headers say; not one byte of the body has been read."""
+    g.body = _body()
+    options = OptionReader(current_limits())
+    options.read_request(request)
+    return options, g.body
+
+
+def _body() -> Body:
+    settings = current_settings()
+    return Body(
+        request.environ,
+        idle_timeout=settings.body_idle_timeout,
+        min_rate=settings.body_min_rate,
+    )
+
+
+def _unjudged_body() -> Body | None:
+    """Return the body of a request that was refused before it was looked at."""
+    try:
+        return _body()
+    except MinifileError:
+        return None
+
+
+def _receive(files: Iterator[Incoming], options: OptionReader, visitor: Visitor) -> Response:
+    new_link = receive_upload(
+        files,
+        options.options,
+        visitor,
+        declared_bytes=g.body.size_bytes,
+        expected_sha256=expected_sha256(request.headers),
+        rates=current_rates(),
+        limits=current_limits(),
+        storage=current_storage(),
+        now=utcnow,
+    )
+    g.link_id = new_link.link.id
+    return answer_upload(new_link, visitor)
+
+
+def _files(parts: Iterator[Part], options: OptionReader) -> Iterator[Incoming]:
+    """Yield the files of a form and read its fields on the way.
+
+    A file input that was left empty sends a part with an empty filename and no bytes.
+    """
+    for part in parts:
+        if part.filename is None:
+            options.read(part.name, part.value())
+            continue
+        chunks = part.chunks
+        if not part.filename:
+            first = next(chunks, None)
+            if first is None:
+                continue
+            chunks = chain([first], chunks)
+        yield Incoming(part.filename, part.content_type, chunks)
+
+
+def _upload_page(error: str | None = None) -> Response:
+    settings = current_settings()
+    page = render_template(
+        "upload/new.html",
+        limits=settings.limits,
+        choices=lifetime_choices(settings),
+        default_choice=as_option(settings.default_lifetime),
+        example_url=f"{public_url()}/",
+        error=error,
+    )
+    return make_response(page)

@@ -1,0 +1,72 @@
+"""The small frozen values that all layers pass on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# A piece of a body or of a blob on its way; a view spares the copy.
+Chunk = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What this instance accepts. `None` means "no limit"; sizes are in bytes."""
+
+    max_file_size: int
+    max_link_size: int
+    max_link_files: int
+    default_lifetime: timedelta
+    max_lifetime: timedelta
+    keep_free: int
+    code_length: int = 10
+    allowed_types: Sequence[str] = ()
+    blocked_types: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """What a sender may choose for a new link. `None` means the default."""
+
+    lifetime: timedelta | None = None
+    max_downloads: int | None = None
+    password: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of bytes: from `start` up to, but not with, `stop`."""
+
+    start: int
+    stop: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is asking, as far as the core needs to know.
+
+    `browser` is the random id of a browser that keeps our cookie. `address` is None when it
+    can't be trusted (a proxy stands in front that the settings do not know), and
+    `rate_address` is what rate limits count by all the same.
+    """
+
+    browser: str | None
+    address: str | None
+    rate_address: str
+    user_agent: str
+    password: str | None = None
+    owner_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob as the storage sees it; `partial` ones were never finished."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+    partial: bool

@@ -1,0 +1,148 @@
+"""What a route hands to the core as plain arguments: settings, storage, clock, visitor."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import current_app, request, session
+
+from minifile.codes import new_token
+from minifile.config import Settings
+from minifile.errors import Forbidden
+from minifile.services.rate_limits import RateLimits
+from minifile.storage import Storage
+from minifile.values import Limits, Visitor
+
+_FORWARDED = ("X-Forwarded-For", "Forwarded")
+_BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What `create_app` made for one application."""
+
+    settings: Settings
+    storage: Storage
+    rates: RateLimits
+    migrations: Path
+
+
+def current_instance() -> Instance:
+    return cast(Instance, current_app.extensions["minifile"])
+
+
+def current_settings() -> Settings:
+    return current_instance().settings
+
+
+def current_storage() -> Storage:
+    return current_instance().storage
+
+
+def current_limits() -> Limits:
+    return current_settings().limits
+
+
+def current_rates() -> RateLimits:
+    return current_instance().rates
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+def public_url() -> str:
+    """Return what links begin with, without a slash at the end."""
+    configured = current_settings().public_url
+    return (configured or request.host_url).rstrip("/")
+
+
+def current_visitor(*, owner_token: str | None = None) -> Visitor:
+    """Return who is asking, by cookie, address and what the request carries."""
+    return _visitor(_kept_browser(), owner_token or _bearer_token())
+
+
+def uploading_visitor() -> Visitor:
+    """Return who is uploading; the cookie counts only when the request proves its site.
+
+    Raises Forbidden for a cross-site request. A request with neither Sec-Fetch-Site nor Origin
+    is anonymous: no browser sends such a form, and a forged one must not use the cookie.
+    """
+    return _visitor(_kept_browser() if is_same_site() else None, None)
+
+
+def is_same_site() -> bool:
+    """Say whether the request proves to come from our own pages.
+
+    False when it says nothing at all. Raises Forbidden when it says that it comes from another
+    site (Sec-Fetch-Site, or an Origin whose host is not the Host asked).
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None and site not in ("same-origin", "none"):
+        raise Forbidden("Another site may not do this in your name.")
+    if origin is not None and _host(origin) != request.host:
+        raise Forbidden("Another site may not do this in your name.")
+    return site is not None or origin is not None
+
+
+def ensure_browser() -> None:
+    """Give the browser its id unless it has one."""
+    if _kept_browser() is None:
+        session.permanent = True
+        session["browser"] = new_token()
+
+
+def is_behind_unknown_proxy() -> bool:
+    """Say whether a proxy speaks for the visitor although TRUSTED_PROXIES is 0."""
+    return current_settings().trusted_proxies == 0 and any(
+        name in request.headers for name in _FORWARDED
+    )
+
+
+def _visitor(browser: str | None, owner_token: str | None) -> Visitor:
+    address = request.remote_addr or ""
+    return Visitor(
+        browser=browser,
+        address=None if is_behind_unknown_proxy() else address,
+        rate_address=address,
+        user_agent=request.headers.get("User-Agent", ""),
+        password=_given_password(),
+        owner_token=owner_token,
+    )
+
+
+def _kept_browser() -> str | None:
+    browser = session.get("browser")
+    if isinstance(browser, str) and _BROWSER_ID.fullmatch(browser):
+        return browser
+    return None
+
+
+def _bearer_token() -> str | None:
+    authorization = request.authorization
+    if authorization is not None and authorization.type == "bearer":
+        return authorization.token
+    return None
+
+
+def _given_password() -> str | None:
+    """Return the link password of the request: X-Link-Password, or HTTP Basic with any name."""
+    header = request.headers.get("X-Link-Password")
+    if header is not None:
+        # Header bytes reach WSGI as Latin-1; what people type is UTF-8.
+        return header.encode("latin-1").decode("utf-8", "replace")
+    authorization = request.authorization
+    if authorization is not None and authorization.type == "basic":
+        return authorization.password
+    return None
+
+
+def _host(origin: str) -> str:
+    """Return host and port of an Origin; the opaque `null` has none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

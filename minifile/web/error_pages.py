@@ -1,0 +1,114 @@
+"""The one table from what was refused to a status, and the three forms of saying it."""
+
+import http
+import logging
+
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import NotFound as RouteNotFound
+
+from minifile import errors
+from minifile.web.negotiate import answer_format
+
+log = logging.getLogger("minifile")
+
+STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
+    errors.BadRequest: (400, "This request can't be understood"),
+    errors.BadUpload: (400, "The upload is not complete"),
+    errors.LinkLocked: (401, "This link has a password"),
+    errors.Forbidden: (403, "This is not allowed"),
+    errors.NotFound: (404, "Nothing is here"),
+    errors.UploadTooSlow: (408, "The upload was too slow"),
+    errors.LinkExpired: (410, "This link has expired"),
+    errors.LinkRevoked: (410, "This link has been revoked"),
+    errors.LinkExhausted: (410, "No downloads are left"),
+    errors.LinkGone: (410, "This link has ended"),
+    errors.TooLarge: (413, "This is too large"),
+    errors.TypeRefused: (415, "This type of file is not accepted"),
+    errors.BadOption: (422, "An option is not possible"),
+    errors.DigestMismatch: (422, "The file did not arrive as it was sent"),
+    errors.TooManyTries: (429, "Too many tries"),
+    errors.ServiceBusy: (503, "The server is busy"),
+    errors.StorageFull: (507, "There is no space left"),
+    errors.StorageUnavailable: (503, "The storage does not answer"),
+    errors.SchemaOutdated: (503, "The server is being upgraded"),
+    errors.BlobMissing: (500, "The file can't be read"),
+    errors.ConfigError: (500, "The server is not set up well"),
+    errors.MinifileError: (500, "Something went wrong"),
+}
+_UNSHOWN = (errors.BlobMissing, errors.ConfigError)
+_SORRY = "Something went wrong on the server. It has been written to the log; try again later."
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the application in the form that the visitor asked for."""
+    app.register_error_handler(errors.MinifileError, answer_refusal)
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def status_of(error: errors.MinifileError) -> tuple[int, str]:
+    """Return status and title of an error: its own, or those of its nearest parent."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def answer_refusal(error: errors.MinifileError) -> Response:
+    """Answer an expected failure."""
+    status, title = status_of(error)
+    message = str(error)
+    if isinstance(error, _UNSHOWN):
+        log.error("link %s: %s", g.get("link_id", "-"), error)
+        message = _SORRY
+    response = say(status, title, message)
+    if isinstance(error, errors.TooManyTries):
+        response.headers["Retry-After"] = str(int(error.retry_after.total_seconds()))
+    if isinstance(error, errors.ServiceBusy):
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def say(status: int, title: str, message: str) -> Response:
+    """Return an error as a page, as a problem (RFC 9457) or as one line of text."""
+    chosen = answer_format()
+    if chosen == "html":
+        page = render_template("error.html", status=status, title=title, message=message)
+        response = make_response(page, status)
+    elif chosen == "json":
+        response = jsonify(type="about:blank", title=title, status=status, detail=message)
+        response.status_code = status
+        response.content_type = "application/problem+json"
+    else:
+        response = Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
+    response.vary.update(("Accept", "User-Agent"))
+    return response
+
+
+def _answer_http_error(error: HTTPException) -> Response:
+    if isinstance(error, RouteNotFound):
+        # The same bytes as for an unknown code.
+        return answer_refusal(errors.LinkNotFound())
+    if isinstance(error, CSRFError):
+        message = "The form is too old, or the browser keeps no cookies. Reload the page."
+        return say(400, "The form could not be checked", message)
+    if error.response is not None:
+        return Response(error.response.get_data(), error.response.status_code)  # type: ignore[attr-defined]
+    status = error.code or 500
+    if status < 400:
+        return make_response(error.get_response())
+    response = say(status, http.HTTPStatus(status).phrase, error.description or _SORRY)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    """Log what nobody expected, without the address asked for, and say so without details."""
+    log.error(
+        "%s %s failed (link %s)",
+        request.method,
+        request.url_rule or "an unknown address",
+        g.get("link_id", "-"),
+        exc_info=error,
+    )
+    return say(500, "Something went wrong", _SORRY)

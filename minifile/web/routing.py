@@ -1,0 +1,46 @@
+"""How addresses are read and written: codes, and assets that may be cached for ever."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, g, request
+from flask import Response as FlaskResponse
+from werkzeug.routing import BaseConverter
+
+
+class CodeConverter(BaseConverter):
+    """A code: ours, or one that a sender chose."""
+
+    regex = "[A-Za-z0-9_-]{3,64}"
+    part_isolating = True
+
+
+def register(app: Flask) -> None:
+    """Set up the application's routing; before its blueprints."""
+    app.url_map.converters["code"] = CodeConverter
+    # A filename may hold `//`-like parts in its escapes; a redirect would change its name.
+    app.url_map.merge_slashes = False
+    static_folder = Path(app.static_folder or "")
+
+    @app.url_defaults
+    def version_assets(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static" and "filename" in values:
+            values["v"] = _version(static_folder / values["filename"])
+
+    @app.after_request
+    def note_route(response: FlaskResponse) -> FlaskResponse:
+        """Leave what the access log may say: the rule and the link's id, never the code."""
+        request.environ["minifile.route"] = str(request.url_rule or "-")
+        request.environ["minifile.link_id"] = str(g.get("link_id", "-"))
+        return response
+
+
+@cache
+def _version(path: Path) -> str:
+    """Return what changes in the address of an asset when its content does."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    except OSError:
+        return "missing"
