@@ -71,7 +71,7 @@ def _salts(today: date) -> dict[date, bytes]:
     query = select(ClientSalt.day, ClientSalt.salt).where(
         ClientSalt.day.in_([today, today - timedelta(days=1)])
     )
-    return dict(db.session.execute(query).tuples().all())
+    return {row.day: row.salt for row in db.session.execute(query)}
 
 
 def _make_salt(today: date) -> bytes:

@@ -97,6 +97,10 @@ class RateLimits:
         """Delete counters whose window is over."""
         self._storage.sweep()
 
+    def close(self) -> None:
+        """Close the connections to the counters."""
+        self._storage.close()
+
     def _key(self, what: str, who: tuple[str, ...]) -> tuple[str, str]:
         """Name the counter without keeping an address in it."""
         text = "\0".join((what, *who)).encode("utf-8", "surrogatepass")
@@ -156,6 +160,9 @@ class DatabaseCounters(LimitsStorage):
     def sweep(self) -> None:
         with self._begin() as connection:
             connection.execute(delete(self._table).where(self._table.c.expires_at <= self._clock()))
+
+    def close(self) -> None:
+        self._engine.dispose()
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:

