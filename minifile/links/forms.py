@@ -99,7 +99,7 @@ class RenameFileForm(_PageForm):
         filters=[_strip],
         validators=[
             DataRequired("A file needs a name."),
-            Length(max=255, message="A name has at most 255 characters."),
+            Length(max=1024, message="A name has at most 1,024 characters."),
         ],
         render_kw={"autocomplete": "off", "spellcheck": "false", "required": True},
     )
