@@ -1,0 +1,125 @@
+"""Every page and state as its visitor sees it: light, dark, on a phone; accessible."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import RunningServer
+from e2e.conftest import keep_screenshot, violations
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1200, "height": 800}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1200, "height": 800}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 320, "height": 640}},
+    "phone-dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
+}
+LONG_NAME = "a-very-long-name-that-somebody-gave-to-an-archive-of-a-project-" * 3 + "final.tar.gz"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_is_accessible_and_fits(
+    look: str,
+    start_server: Callable[..., RunningServer],
+    open_page: Callable[..., Page],
+    tmp_path: Path,
+):
+    server = start_server("--workers", "1", "--threads", "32")
+    page = open_page(**LOOKS[look])
+    faults: list[str] = []
+
+    for name in walk(page, server.url, tmp_path):
+        keep_screenshot(page, f"{name}-{look}")
+        faults += [f"{name}: {fault}" for fault in violations(page)]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            faults.append(f"{name}: wider than the window")
+
+    assert faults == []
+
+
+def walk(page: Page, url: str, folder: Path):
+    """Go through the pages and yield the name of each while it is shown."""
+    page.goto(url)
+    yield "upload"
+    page.locator("[data-options] summary").click()
+    yield "upload-options"
+    page.locator("#file").set_input_files([write(folder, "holiday-final-cut.mp4", 5_000_000)])
+    yield "upload-chosen"
+    page.get_by_label("Or keep for").fill("never")
+    page.get_by_role("button", name="Upload").click()
+    yield "upload-refused"
+    yield from walk_one_file(page, url, folder)
+    yield from walk_bundle(page, url, folder)
+    page.goto(f"{url}/nothing23456")
+    yield "error-404"
+
+
+def walk_one_file(page: Page, url: str, folder: Path):
+    send(page, url, [write(folder, "holiday-final-cut.mp4", 5_000_000)], note="The cut.", limit=3)
+    yield "sender"
+    link = page.get_by_label("Short link").input_value()
+    for summary in page.locator("main .sections > details > summary").all():
+        summary.click()
+    yield "sender-open"
+    page.get_by_label("Or keep for").fill("soon")
+    page.get_by_role("button", name="Save changes").click()
+    yield "sender-refused"
+    page.goto(link)
+    yield "landing"
+    page.context.clear_cookies()
+    page.goto(link)
+    yield "landing-recipient"
+    send(page, url, [write(folder, LONG_NAME[-200:], 1)], password="secret")
+    link = page.get_by_label("Short link").input_value()
+    page.context.clear_cookies()
+    page.goto(link)
+    yield "unlock"
+    page.get_by_label("Link password").fill("wrong")
+    page.get_by_role("button", name="Open").click()
+    yield "unlock-wrong"
+    page.get_by_label("Link password").fill("secret")
+    page.get_by_role("button", name="Open").click()
+    yield "landing-long-name"
+
+
+def walk_bundle(page: Page, url: str, folder: Path):
+    names = ["Küste bei Sonnenuntergang.jpg", "報告書 2026.pdf", "👩‍🚀🚀.png", LONG_NAME[-180:], "notes.txt"]
+    send(page, url, [write(folder, name, 4321 * (i + 1)) for i, name in enumerate(names)])
+    yield "sender-bundle"
+    link = page.get_by_label("Short link").input_value()
+    page.goto(link)
+    yield "landing-bundle"
+    page.go_back()
+    page.locator("summary", has_text="Revoke").click()
+    page.get_by_role("button", name=re.compile("Revoke")).click()
+    yield "upload-after-revoke"
+    page.goto(link)
+    yield "error-revoked"
+
+
+def send(
+    page: Page,
+    url: str,
+    files: list[Path],
+    *,
+    note: str = "",
+    limit: int | None = None,
+    password: str = "",
+) -> None:
+    page.goto(url)
+    page.locator("[data-options] summary").click()
+    page.get_by_label("Note to the recipient").fill(note)
+    page.get_by_label("Downloads allowed").fill("" if limit is None else str(limit))
+    page.get_by_label("Link password").fill(password)
+    page.locator("#file").set_input_files(files)
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url(re.compile("/links/"))
+
+
+def write(folder: Path, name: str, size_bytes: int) -> Path:
+    path = folder / name
+    path.write_bytes(b"\x00" * size_bytes)
+    return path
