@@ -7,13 +7,14 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from minifile import cli, download, links, site, upload
-from minifile.config import Settings, load_settings, migrations_path
+from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, migrate
 from minifile.services import rate_limits
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
 from minifile.web import error_pages, filters, headers, hosts, proxies, routing, sessions
 from minifile.web.current import Instance, utcnow
+from minifile.web.transfers import Transfers
 
 # Forms without files; uploads never pass through Flask's parser.
 _MAX_FORM_BYTES = 256 * 1024
@@ -34,6 +35,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
         storage=open_storage(checked.storage_url),
         rates=_rate_limits(app, checked),
         migrations=migrations_path(),
+        transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)
     for blueprint in (site.bp, upload.bp, links.bp, download.bp):

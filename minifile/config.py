@@ -25,6 +25,9 @@ PREFIX = "MINIFILE_"
 # Names the tests read; they are no settings of an instance.
 TEST_PREFIX = "MINIFILE_TEST_"
 
+# Threads of a server process. They are cheap, and a slow client holds one.
+DEFAULT_THREADS = 200
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b?|b)?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)", re.IGNORECASE)
@@ -141,6 +144,8 @@ class Settings(BaseModel):
     rate_unknown_codes: RateLimit = 60
     # Links made from one address in a minute.
     rate_uploads: RateLimit = 300
+    # Uploads and downloads from one address at once in a process. Default: half of its threads.
+    max_transfers_per_address: RateLimit = None
     # Where to report a security problem (a mailto: or https: address), for security.txt.
     security_contact: str | None = None
 

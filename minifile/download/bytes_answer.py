@@ -2,9 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import Response, request
 from werkzeug.http import http_date
@@ -15,26 +15,17 @@ from minifile.download.conditional import (
     evaluate,
     requested_span,
 )
-from minifile.download.response import FilesSent, Piece, Transfer, send
+from minifile.download.response import Source, send, starting_transfer
+from minifile.download.sources import open_archive_source, open_file_source
 from minifile.models import File, Link
-from minifile.services.archive import Layout
-from minifile.services.deliveries import Ticket
 from minifile.services.downloads import (
     archive_layout,
     check_download,
     downloads_left,
-    open_archive,
-    open_file,
     served_type,
 )
-from minifile.storage import Storage
 from minifile.values import Span
-from minifile.web.current import (
-    current_settings,
-    current_storage,
-    current_visitor,
-    utcnow,
-)
+from minifile.web.current import current_visitor, utcnow
 from minifile.web.disposition import attachment
 from minifile.web.error_pages import say
 from minifile.web.headers import BYTES_HEADERS
@@ -62,43 +53,35 @@ def answer_file(file: File) -> Response:
         file.created_at,
         file.sha256,
     )
-    refusal, span = _judge(file.link, what)
-    if refusal is not None or request.method == "HEAD":
-        return refusal or _head(file.link, what)
-    wanted = span or Span(0, file.size_bytes)
-    storage = current_storage()
-    opened = open_file(
-        file, wanted, current_visitor(), storage=storage, lease=_lease(), now=utcnow()
-    )
-    return _answer(
-        file.link, what, span, iter([(opened.blob, wanted)]), opened.ticket,
-        lambda sent: {file.id: sent},
-    )  # fmt: skip
+    return _answer(file.link, what, lambda span: open_file_source(file, span))
 
 
 def answer_archive(link: Link) -> Response:
     """Answer with all files of a link as a zip."""
     layout = archive_layout(link)
     what = Representation(
-        f"{link.code}.zip", "application/zip", layout.size_bytes, _archive_etag(link),
+        f"{link.code}.zip",
+        "application/zip",
+        layout.size_bytes,
+        _archive_etag(link),
         link.created_at,
-    )  # fmt: skip
-    refusal, span = _judge(link, what)
-    if refusal is not None or request.method == "HEAD":
-        return refusal or _head(link, what)
-    wanted = span or Span(0, layout.size_bytes)
-    storage = current_storage()
-    ticket = open_archive(
-        link, layout, wanted, current_visitor(), storage=storage, lease=_lease(), now=utcnow()
     )
-    ids = [file.id for file in link.files]
-    pieces = _archive_pieces(layout, wanted, [file.storage_key for file in link.files], storage)
+    return _answer(link, what, lambda span: open_archive_source(link, layout, span))
 
-    def files_sent(sent: int) -> dict[int, int]:
-        arrived = layout.member_spans(Span(wanted.start, wanted.start + sent))
-        return {ids[index]: part.size_bytes for index, part in arrived}
 
-    return _answer(link, what, span, pieces, ticket, files_sent)
+def _answer(link: Link, what: Representation, open_source: Callable[[Span], Source]) -> Response:
+    refusal, span = _judge(link, what)
+    if refusal is not None:
+        return refusal
+    if request.method == "HEAD":
+        return _head(link, what)
+    with starting_transfer():
+        source = open_source(span or Span(0, what.size_bytes))
+        if span is None:
+            return _with_headers(send(source, 200, what.size_bytes), link, what)
+        response = _with_headers(send(source, 206, span.size_bytes), link, what)
+        response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{what.size_bytes}"
+        return response
 
 
 def _judge(link: Link, what: Representation) -> tuple[Response | None, Span | None]:
@@ -121,22 +104,6 @@ def _judge(link: Link, what: Representation) -> tuple[Response | None, Span | No
         refusal = say(416, "The range lies outside the file", str(error))
         refusal.headers["Content-Range"] = f"bytes */{what.size_bytes}"
         return refusal, None
-
-
-def _answer(
-    link: Link,
-    what: Representation,
-    span: Span | None,
-    pieces: Iterator[Piece],
-    ticket: Ticket | None,
-    files_sent: FilesSent,
-) -> Response:
-    transfer = Transfer(pieces, ticket, files_sent, request.environ)
-    size_bytes = what.size_bytes if span is None else span.size_bytes
-    response = send(transfer, 200 if span is None else 206, size_bytes)
-    if span is not None:
-        response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{what.size_bytes}"
-    return _with_headers(response, link, what)
 
 
 def _head(link: Link, what: Representation) -> Response:
@@ -164,25 +131,9 @@ def _with_headers(response: Response, link: Link, what: Representation) -> Respo
     return response
 
 
-def _archive_pieces(
-    layout: Layout, span: Span, keys: list[str], storage: Storage
-) -> Iterator[Piece]:
-    """Yield the archive's bytes; each blob is opened when its turn comes, not a thousand now."""
-    for piece in layout.pieces(span):
-        if isinstance(piece, bytes):
-            yield piece
-        else:
-            index, part = piece
-            yield storage.open(keys[index]), part
-
-
 def _archive_etag(link: Link) -> str:
     """Return a tag that changes with any byte of the archive: names, times or content."""
     digest = hashlib.sha256()
     for file in link.files:
         digest.update(f"{file.filename}\0{file.created_at}\0{file.sha256}\0".encode())
     return digest.hexdigest()
-
-
-def _lease() -> timedelta:
-    return current_settings().delivery_lease

@@ -3,15 +3,16 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
 
-from flask import Response, current_app
-from werkzeug.wsgi import ClosingIterator
+from flask import Response, current_app, request
 
 from minifile.services.deliveries import Ticket, end_delivery, renew_delivery
 from minifile.values import Span
 from minifile.web.connection import AckedBytes, keep_send_timeout, socket_of
-from minifile.web.current import utcnow
+from minifile.web.current import current_transfers, utcnow
 
 log = logging.getLogger("minifile")
 
@@ -22,30 +23,33 @@ _SEND_TIMEOUT_SECONDS = 60
 _STALL_SECONDS = 10.0
 
 Piece = bytes | tuple[BinaryIO, Span]
-FilesSent = Callable[[int], Mapping[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is sent. `files_sent` turns how much of the answer arrived into bytes of each file.
+
+    There is no ticket for the owner, whose transfers are not counted. `close` closes what the
+    pieces come from, also when they were never asked for.
+    """
+
+    pieces: Iterator[Piece]
+    ticket: Ticket | None
+    files_sent: Callable[[int], Mapping[int, int]]
+    close: Callable[[], None]
 
 
 class Transfer:
-    """An answer's bytes. Iterated once by the server, then closed, whatever happened.
+    """An answer's bytes. Iterated once by the server, then closed, whatever happened."""
 
-    `files_sent` turns the number of bytes of the answer that arrived into bytes of each file.
-    A transfer without a ticket (the owner's) is not settled.
-    """
-
-    def __init__(
-        self,
-        pieces: Iterator[Piece],
-        ticket: Ticket | None,
-        files_sent: FilesSent,
-        environ: dict[str, Any],
-    ) -> None:
-        self._pieces = pieces
-        self._ticket = ticket
-        self._files_sent = files_sent
-        self._connection = socket_of(environ)
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._address = request.remote_addr or ""
+        self._connection = socket_of(request.environ)
         self._acked: AckedBytes | None = None
         self._accepted = 0
         self._renewed_at = time.monotonic()
+        self._is_closed = False
         self._app = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -62,21 +66,27 @@ class Transfer:
 
     def close(self) -> None:
         """Settle: count what arrived, give back what did not."""
-        close = getattr(self._pieces, "close", None)
-        if close is not None:
-            close()
-        if self._ticket is None:
+        if self._is_closed:
             return
-        ticket, self._ticket = self._ticket, None
+        self._is_closed = True
         try:
+            self._source.close()
+            if self._source.ticket is not None:
+                self._settle(self._source.ticket)
+        finally:
+            self._app.extensions["minifile"].transfers.end(self._address)
+
+    def _settle(self, ticket: Ticket) -> None:
+        try:
+            sent = self._source.files_sent(self._arrived())
             with self._app.app_context():
-                end_delivery(ticket, self._files_sent(self._arrived()), now=utcnow())
+                end_delivery(ticket, sent, now=utcnow())
         except Exception:
             # The reserved bytes stay spent, as after a crash.
             log.exception("link %s: a delivery could not be settled", ticket.link_id)
 
     def _chunks(self) -> Iterator[bytes]:
-        for piece in self._pieces:
+        for piece in self._source.pieces:
             if isinstance(piece, bytes):
                 yield piece
             else:
@@ -88,21 +98,36 @@ class Transfer:
             return 0
         if not self._acked.is_known:
             return self._accepted
-        return self._acked.wait(stall_seconds=_STALL_SECONDS)
+        return self._acked.wait(stall_seconds=_STALL_SECONDS, meanwhile=self._renew)
 
     def _renew(self) -> None:
-        if self._ticket is None or time.monotonic() - self._renewed_at < _RENEW_SECONDS:
+        ticket = self._source.ticket
+        if ticket is None or time.monotonic() - self._renewed_at < _RENEW_SECONDS:
             return
         self._renewed_at = time.monotonic()
         with self._app.app_context():
-            renew_delivery(self._ticket, now=utcnow())
+            renew_delivery(ticket, now=utcnow())
 
 
-def send(transfer: Transfer, status: int, size_bytes: int) -> Response:
-    """Return the response that carries the transfer; its length is known."""
+@contextmanager
+def starting_transfer() -> Iterator[None]:
+    """Count a transfer of this address; the Transfer made in the block ends it when closed.
+
+    Raises TooManyTries, before anything was counted as a download.
+    """
+    address = request.remote_addr or ""
+    current_transfers().begin(address)
+    try:
+        yield
+    except BaseException:
+        current_transfers().end(address)
+        raise
+
+
+def send(source: Source, status: int, size_bytes: int) -> Response:
+    """Return the response that carries the bytes; their number is known."""
     response = Response(status=status, direct_passthrough=True)
-    # Werkzeug closes an iterable only through this, also when it is never iterated.
-    response.response = ClosingIterator(transfer, [transfer.close])
+    response.response = Transfer(source)
     response.headers["Content-Length"] = str(size_bytes)
     return response
 

@@ -15,6 +15,7 @@ from minifile.web.current import (
     current_rates,
     current_visitor,
     ensure_browser,
+    is_same_site,
     public_url,
     utcnow,
 )
@@ -65,6 +66,7 @@ def qr(code: str) -> Response:
 @bp.post("/<code:code>/unlock")
 def unlock(code: str) -> Response:
     """Take the link password from the form and remember the browser that gave it."""
+    is_same_site()
     visitor = current_visitor()
     link = find_open_link(code, visitor, rates=current_rates(), now=utcnow())
     g.link_id = link.id

@@ -57,7 +57,7 @@ class EditLinkForm(_PageForm):
     ACTION = "edit"
 
     # The route sets the choices; the lifetimes are those of the instance.
-    expires_in = SelectField("Keep for", choices=[("", "as it is now")], default="")
+    expires_in = SelectField("Keep for", default="")
     custom_expires_in = StringField(
         "Or keep for", filters=[_strip], render_kw={"placeholder": "36h or 10d"}
     )

@@ -12,11 +12,9 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from minifile.config import DEFAULT_THREADS
 from minifile.scheduler import start_scheduler
 from minifile.server.logs import RouteLogger
-
-# Threads are cheap and a slow client holds one, so there are many of them.
-DEFAULT_THREADS = 200
 
 _serving = threading.local()
 
@@ -48,6 +46,9 @@ class Server(BaseApplication):
 def serve(app: Flask, *, host: str, port: int, workers: int | None, threads: int | None) -> None:
     """Serve until SIGTERM or SIGINT; running transfers may end within STOP_TIMEOUT."""
     raise_open_files_limit()
+    instance = app.extensions["minifile"]
+    if instance.settings.max_transfers_per_address is None:
+        instance.transfers.limit = max(1, (threads or DEFAULT_THREADS) // 2)
     options = server_options(app, host=host, port=port, workers=workers, threads=threads)
     Server(app, options).run()  # type: ignore[no-untyped-call]
 

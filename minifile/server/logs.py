@@ -15,13 +15,15 @@ class RouteLogger(Logger):
 
     def setup(self, cfg: Any) -> None:
         cfg.set("access_log_format", ACCESS_FORMAT)
-        super().setup(cfg)
+        super().setup(cfg)  # type: ignore[no-untyped-call]
         _log_to_stderr(logging.getLogger("minifile"))
 
     def atoms(
         self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
     ) -> dict[str, Any]:
-        atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
+        atoms: dict[str, Any] = super().atoms(  # type: ignore[no-untyped-call]
+            resp, req, environ, request_time
+        )
         return {
             "h": atoms["h"],
             "m": atoms["m"],

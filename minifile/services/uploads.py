@@ -50,6 +50,8 @@ class Incoming:
     filename: str
     content_type: str | None
     chunks: Iterator[Chunk]
+    size_bytes: int | None = None
+    """The declared size, where one was declared for this file alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[
 
 
 def _store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> File:
+    check_file_size(incoming.size_bytes or 0, rules.limits)
     filename = clean_path(incoming.filename)
     key = new_key()
     meter = _Meter(incoming, filename, rules, taken)

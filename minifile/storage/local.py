@@ -10,6 +10,7 @@ from what is still arriving, at once and without guessing by age.
 import errno
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ from minifile.errors import BlobMissing, StorageFull, StorageUnavailable
 from minifile.values import Chunk, StoredBlob
 
 PART = ".part"
+_FOLDER = re.compile("[0-9a-f]{2}")
+_BLOB = re.compile(r"[0-9a-f]{32}(\.part)?")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -35,11 +38,11 @@ class LocalStorage:
         batch = LocalBatch(self)
         try:
             yield batch
-        except BaseException:
-            batch.discard()
-            raise
         finally:
-            batch.release()
+            try:
+                batch.discard()
+            finally:
+                batch.release()
 
     def open(self, key: str) -> BinaryIO:
         try:
@@ -64,14 +67,17 @@ class LocalStorage:
         if not self.root.is_dir():
             return
         for folder in os.scandir(self.root):
-            if folder.is_dir(follow_symlinks=False):
+            # A volume of its own has a lost+found, which only root may read.
+            if _FOLDER.fullmatch(folder.name) and folder.is_dir(follow_symlinks=False):
                 for entry in os.scandir(folder.path):
                     with suppress(FileNotFoundError):
-                        yield _stored(entry)
+                        if _BLOB.fullmatch(entry.name):
+                            yield _stored(entry)
 
     def is_being_written(self, key: str) -> bool:
         path = self.path(key)
-        for candidate in (path, path.with_name(key + PART)):
+        # In the order of an upload: it may rename its file between the two looks.
+        for candidate in (path.with_name(key + PART), path):
             with _held(candidate) as mine:
                 if mine is None and candidate.exists():
                     return True
@@ -104,9 +110,9 @@ class LocalBatch:
 
     def put(self, key: str, chunks: Iterable[Chunk]) -> None:
         path = self._storage.path(key)
-        _make_folder(path.parent)
         part = path.with_name(key + PART)
         try:
+            _make_folder(path.parent)
             descriptor = _create_held(part)
             self._held.append((key, descriptor))
             for chunk in chunks:

@@ -5,7 +5,7 @@ from itertools import chain
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
-from minifile.errors import MinifileError
+from minifile.errors import MinifileError, NotFound
 from minifile.extensions import exempt_from_csrf
 from minifile.services.uploads import Incoming, receive_upload
 from minifile.upload.answers import answer_upload
@@ -17,6 +17,7 @@ from minifile.web.current import (
     current_rates,
     current_settings,
     current_storage,
+    current_transfers,
     ensure_browser,
     public_url,
     uploading_visitor,
@@ -64,8 +65,16 @@ def put(filename: str = "") -> Response:
         filename.replace("/", "\\"),
         request.headers.get("Content-Type"),
         body.chunks(),
+        body.size_bytes,
     )
     return _receive(iter([incoming]), options, visitor)
+
+
+@bp.put("/<path:_path>")
+@exempt_from_csrf
+def put_deeper(_path: str) -> Response:
+    """Refuse a path with folders: only a form makes them."""
+    raise NotFound("A PUT takes one name behind the slash. Send folders with a form.")
 
 
 @bp.errorhandler(MinifileError)
@@ -114,17 +123,18 @@ def _unjudged_body() -> Body | None:
 
 
 def _receive(files: Iterator[Incoming], options: OptionReader, visitor: Visitor) -> Response:
-    new_link = receive_upload(
-        files,
-        options.options,
-        visitor,
-        declared_bytes=g.body.size_bytes,
-        expected_sha256=expected_sha256(request.headers),
-        rates=current_rates(),
-        limits=current_limits(),
-        storage=current_storage(),
-        now=utcnow,
-    )
+    with current_transfers().running(visitor.rate_address):
+        new_link = receive_upload(
+            files,
+            options.options,
+            visitor,
+            declared_bytes=g.body.size_bytes,
+            expected_sha256=expected_sha256(request.headers),
+            rates=current_rates(),
+            limits=current_limits(),
+            storage=current_storage(),
+            now=utcnow,
+        )
     g.link_id = new_link.link.id
     return answer_upload(new_link, visitor)
 

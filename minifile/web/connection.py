@@ -80,12 +80,12 @@ class AckedBytes:
         acked, _, _ = self._look() or (0, 0, False)
         return max(0, acked - self._start)
 
-    def wait(self, *, stall_seconds: float) -> int:
+    def wait(self, *, stall_seconds: float, meanwhile: Callable[[], None]) -> int:
         """Wait until all that was sent is acknowledged; return how much can have arrived.
 
         Ends early when the connection is dead, and then counts what was acknowledged. When
         nothing moves for `stall_seconds` what is still buffered is counted as well: the client
-        may yet take it.
+        may yet take it. Calls `meanwhile` between two looks.
         """
         pause, last, moved_at = 0.0002, -1, time.monotonic()
         while (seen := self._look()) is not None:
@@ -96,6 +96,7 @@ class AckedBytes:
                 last, moved_at = acked, time.monotonic()
             elif time.monotonic() - moved_at > stall_seconds:
                 return max(0, acked + unacked - self._start)
+            meanwhile()
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         return self.count()

@@ -15,6 +15,7 @@ from minifile.errors import Forbidden
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 from minifile.values import Limits, Visitor
+from minifile.web.transfers import Transfers
 
 _FORWARDED = ("X-Forwarded-For", "Forwarded")
 _BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -28,6 +29,7 @@ class Instance:
     storage: Storage
     rates: RateLimits
     migrations: Path
+    transfers: Transfers
 
 
 def current_instance() -> Instance:
@@ -48,6 +50,10 @@ def current_limits() -> Limits:
 
 def current_rates() -> RateLimits:
     return current_instance().rates
+
+
+def current_transfers() -> Transfers:
+    return current_instance().transfers
 
 
 def utcnow() -> datetime:

@@ -30,8 +30,7 @@ def chromium() -> Iterator[Browser]:
     )
     if program is None:
         skip_or_fail(
-            "needs Chromium: install it (apt install chromium) or name it in"
-            " MINIFILE_TEST_CHROMIUM"
+            "needs Chromium: install it (apt install chromium) or name it in MINIFILE_TEST_CHROMIUM"
         )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)

@@ -76,9 +76,7 @@ def test_alice_manages_her_link_without_javascript(
     assert download.value.suggested_filename == "読んで.txt"
 
 
-def test_a_revoked_link_says_so(
-    server: RunningServer, open_page: OpenPage, two_files: list[Path]
-):
+def test_a_revoked_link_says_so(server: RunningServer, open_page: OpenPage, two_files: list[Path]):
     alice, bob = open_page(), open_page()
     upload(alice, server.url, two_files)
     link = alice.get_by_label("Short link").input_value()

@@ -86,7 +86,13 @@ def walk_one_file(page: Page, url: str, folder: Path):
 
 
 def walk_bundle(page: Page, url: str, folder: Path):
-    names = ["Küste bei Sonnenuntergang.jpg", "報告書 2026.pdf", "👩‍🚀🚀.png", LONG_NAME[-180:], "notes.txt"]
+    names = [
+        "Küste bei Sonnenuntergang.jpg",
+        "報告書 2026.pdf",
+        "👩‍🚀🚀.png",
+        LONG_NAME[-180:],
+        "notes.txt",
+    ]
     send(page, url, [write(folder, name, 4321 * (i + 1)) for i, name in enumerate(names)])
     yield "sender-bundle"
     link = page.get_by_label("Short link").input_value()

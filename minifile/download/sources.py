@@ -1,0 +1,60 @@
+"""Where an answer's bytes come from: one blob, or the members of a zip. Counted when opened."""
+
+from collections.abc import Generator
+from datetime import timedelta
+
+from minifile.download.response import Piece, Source
+from minifile.models import File, Link
+from minifile.services.archive import Layout
+from minifile.services.downloads import open_archive, open_file
+from minifile.storage import Storage
+from minifile.values import Span
+from minifile.web.current import current_settings, current_storage, current_visitor, utcnow
+
+
+def open_file_source(file: File, span: Span) -> Source:
+    """Open a span of a file for sending. Raises what `services.downloads.open_file` raises."""
+    opened = open_file(
+        file, span, current_visitor(), storage=current_storage(), lease=_lease(), now=utcnow()
+    )
+    file_id = file.id
+    return Source(
+        pieces=iter([(opened.blob, span)]),
+        ticket=opened.ticket,
+        files_sent=lambda sent: {file_id: sent},
+        close=opened.blob.close,
+    )
+
+
+def open_archive_source(link: Link, layout: Layout, span: Span) -> Source:
+    """Open a span of the zip of a link's files for sending."""
+    storage = current_storage()
+    ticket = open_archive(
+        link, layout, span, current_visitor(), storage=storage, lease=_lease(), now=utcnow()
+    )
+    keys = [file.storage_key for file in link.files]
+    ids = [file.id for file in link.files]
+    pieces = _archive_pieces(layout, span, keys, storage)
+
+    def files_sent(sent: int) -> dict[int, int]:
+        arrived = layout.member_spans(Span(span.start, span.start + sent))
+        return {ids[index]: part.size_bytes for index, part in arrived}
+
+    return Source(pieces, ticket, files_sent, pieces.close)
+
+
+def _archive_pieces(
+    layout: Layout, span: Span, keys: list[str], storage: Storage
+) -> Generator[Piece, None, None]:
+    """Yield the archive's bytes; each blob is opened when its turn comes, not a thousand now."""
+    for piece in layout.pieces(span):
+        if isinstance(piece, bytes):
+            yield piece
+        else:
+            index, part = piece
+            with storage.open(keys[index]) as blob:
+                yield blob, part
+
+
+def _lease() -> timedelta:
+    return current_settings().delivery_lease
