@@ -17,7 +17,10 @@ def parse_lifetime(text: str) -> timedelta:
     match = _LIFETIME.fullmatch(text.strip())
     if match is None:
         raise BadOption("The lifetime must be written like 90m, 12h or 3d.")
-    return timedelta(**{_UNITS[match[2].lower()]: int(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2].lower()]: int(match[1])})
+    except OverflowError:
+        return timedelta.max
 
 
 def check_lifetime(lifetime: timedelta, limits: Limits) -> None:

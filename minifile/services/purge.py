@@ -100,17 +100,17 @@ def _mark_batch(now: datetime) -> Sequence[int]:
 
 def _delete_batch(ids: Sequence[int], storage: Storage) -> tuple[int, int]:
     files = db.session.execute(
-        select(File.storage_key, File.size_bytes).where(File.link_id.in_(ids))
+        select(File.link_id, File.storage_key, File.size_bytes).where(File.link_id.in_(ids))
     ).all()
     release_connection()
     for file in files:
         storage.delete(file.storage_key)
     with write_transaction() as session:
-        # Files, slots, deliveries and access go with their link (ON DELETE CASCADE).
-        deleted = session.execute(
-            delete(Link).where(Link.id.in_(ids)).execution_options(synchronize_session=False)
-        )
-    return deleted.rowcount, sum(file.size_bytes for file in files)  # type: ignore[attr-defined]
+        # Files, slots, deliveries and access go with their link (ON DELETE CASCADE). Another
+        # purge may be at the same links: each counts what it deleted itself.
+        query = delete(Link).where(Link.id.in_(ids)).returning(Link.id)
+        deleted = set(session.scalars(query.execution_options(synchronize_session=False)))
+    return len(deleted), sum(file.size_bytes for file in files if file.link_id in deleted)
 
 
 def _end_slots(now: datetime) -> None:

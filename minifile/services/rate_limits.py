@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from minifile.errors import TooManyTries
@@ -166,12 +166,16 @@ class DatabaseCounters(LimitsStorage):
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
-        """Begin a transaction; the first one of a process makes the table."""
+        if not self._is_made:
+            self._make_table()
         with self._engine.begin() as connection:
-            if not self._is_made:
-                connection.execute(CreateTable(self._table, if_not_exists=True))
-                self._is_made = True
             yield connection
+
+    def _make_table(self) -> None:
+        """Make the table on first use. Where two processes do at once, one of them is late."""
+        with suppress(IntegrityError), self._engine.begin() as connection:
+            connection.execute(CreateTable(self._table, if_not_exists=True))
+        self._is_made = True
 
     def _row(self, key: str) -> tuple[int, float]:
         now, table = self._clock(), self._table

@@ -36,7 +36,7 @@ def new() -> Response:
     """Show the upload page; a shell is told what to type."""
     if is_command_line_tool():
         text = render_template("upload/help.txt", url=f"{public_url()}/", limits=current_limits())
-        return Response(text, content_type="text/plain; charset=utf-8")
+        return Response(f"{text}\n", content_type="text/plain; charset=utf-8")
     ensure_browser()
     response = _upload_page()
     response.vary.update(("Accept", "User-Agent"))
