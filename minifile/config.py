@@ -6,19 +6,29 @@ the environment wins. Nothing else in minifile reads the environment.
 
 import difflib
 import os
-import re
 import secrets
 import sys
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from minifile.errors import ConfigError
+from minifile.units import parse_duration, parse_size, read_off, split
 from minifile.values import Limits
 
 PREFIX = "MINIFILE_"
@@ -28,56 +38,34 @@ TEST_PREFIX = "MINIFILE_TEST_"
 # Threads of a server process. They are cheap, and a slow client holds one.
 DEFAULT_THREADS = 200
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b?|b)?", re.IGNORECASE)
-_SIZE_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)", re.IGNORECASE)
-_DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+def _check_public_url(url: str) -> str:
+    parts = urlsplit(url)
+    extra = parts.path.strip("/") or parts.query or parts.fragment
+    if parts.scheme not in ("http", "https") or not parts.hostname or extra:
+        raise ValueError("must be like https://files.example.org, without a path")
+    return url
 
 
-def parse_size(value: object) -> object:
-    """Return bytes for `2GiB`, `500 MB` (binary units, whatever the spelling) or a plain number."""
-    if not isinstance(value, str):
-        return value
-    match = _SIZE.fullmatch(value.strip())
-    if match is None:
-        raise ValueError(f"{value!r} is no size; write it like 500MiB or 2GiB")
-    unit = (match[2] or "").lower()[:1]
-    return round(float(match[1]) * _SIZE_UNITS[unit])
+def _check_storage_url(url: str) -> str:
+    if not url.startswith("file:"):
+        raise ValueError("must begin with file:")
+    return url
 
 
-def parse_duration(value: object) -> object:
-    """Return a timedelta for `90s`, `30m`, `12h`, `3d` or `2w`.
-
-    A number without a unit is refused: nobody can tell seconds from days.
-    """
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(str(value).strip())
-    if match is None:
-        raise ValueError(f"{value!r} is no duration; write it like 90s, 30m, 12h or 3d")
-    try:
-        return timedelta(**{_DURATION_UNITS[match[2].lower()]: int(match[1])})
-    except OverflowError:
-        raise ValueError(f"{value!r} is too long a duration") from None
-
-
-def _split(value: object) -> object:
-    """Return the parts of a comma-separated text; lists pass as they are."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _off(value: object) -> object:
-    """Read `off` as "no limit"."""
-    return None if isinstance(value, str) and value.strip().lower() in ("off", "none") else value
+def _check_database_url(url: str) -> str:
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+    if not url.startswith("sqlite") and find_spec("psycopg") is None:
+        raise ValueError("PostgreSQL needs the extra: pip install 'minifile[postgres]'")
+    return url
 
 
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Durations = Annotated[tuple[Duration, ...], BeforeValidator(_split), Field(min_length=1)]
-RateLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_off)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split)]
+Durations = Annotated[tuple[Duration, ...], BeforeValidator(split), Field(min_length=1)]
+RateLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(read_off)]
 
 
 class Settings(BaseModel):
@@ -90,11 +78,11 @@ class Settings(BaseModel):
     # Signs the cookie. Made and kept in the instance folder when not given.
     secret_key: str = Field(min_length=16, repr=False)
     # Where rows live. The default is minifile.sqlite in the instance folder.
-    database_url: str = Field(repr=False)
+    database_url: Annotated[str, AfterValidator(_check_database_url)] = Field(repr=False)
     # Where bytes live. The default is the folder uploads in the instance folder.
-    storage_url: str = Field(repr=False)
+    storage_url: Annotated[str, AfterValidator(_check_storage_url)] = Field(repr=False)
     # The address that links begin with, such as https://files.example.org. Default: the Host asked.
-    public_url: str | None = None
+    public_url: Annotated[str, AfterValidator(_check_public_url)] | None = None
     # Host names the server answers to. Default: its own names, localhost and IP addresses.
     trusted_hosts: Names = ()
     # How many proxies in front may be believed about the visitor's address.
@@ -114,7 +102,7 @@ class Settings(BaseModel):
     # How long a link lives when the sender does not say.
     default_lifetime: Duration = timedelta(days=1)
     # How long a link may live at most.
-    max_lifetime: Duration = timedelta(days=30)
+    max_lifetime: Duration = Field(default=timedelta(days=30), validate_default=True)
     # The lifetimes offered on the upload page.
     lifetime_choices: Durations = (
         timedelta(hours=1),
@@ -149,15 +137,12 @@ class Settings(BaseModel):
     # Where to report a security problem (a mailto: or https: address), for security.txt.
     security_contact: str | None = None
 
-    @model_validator(mode="after")
-    def _check_together(self) -> "Settings":
-        if self.default_lifetime > self.max_lifetime:
-            raise ValueError("DEFAULT_LIFETIME is longer than MAX_LIFETIME")
-        if self.public_url is not None:
-            _check_public_url(self.public_url)
-        if not self.storage_url.startswith("file:"):
-            raise ValueError("STORAGE_URL must begin with file:")
-        return self
+    @field_validator("max_lifetime")
+    @classmethod
+    def _check_lifetimes(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        if value < info.data.get("default_lifetime", timedelta(0)):
+            raise ValueError("shorter than DEFAULT_LIFETIME")
+        return value
 
     @property
     def uses_sqlite(self) -> bool:
@@ -176,12 +161,6 @@ class Settings(BaseModel):
             allowed_types=self.allowed_types,
             blocked_types=self.blocked_types,
         )
-
-
-def _check_public_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-        raise ValueError("PUBLIC_URL must be like https://files.example.org, without a path")
 
 
 def default_instance_path() -> Path:
@@ -213,7 +192,10 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     if not values.get("secret_key"):
         if not str(values.get("database_url", "sqlite")).startswith("sqlite"):
             faults.append("SECRET_KEY is needed when DATABASE_URL is not SQLite: replicas share it")
-        values["secret_key"] = _kept_secret_key(folder / "secret_key")
+        try:
+            values["secret_key"] = _kept_secret_key(folder / "secret_key")
+        except OSError as error:
+            raise ConfigError(f"INSTANCE_PATH: {folder} can't be used: {error.strerror}") from None
     values.setdefault("database_url", f"sqlite:///{folder / 'minifile.sqlite'}")
     values.setdefault("storage_url", f"file:{folder / 'uploads'}")
     try:

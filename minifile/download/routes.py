@@ -93,7 +93,8 @@ def ask_for_password(error: LinkLocked) -> Response:
         ensure_browser()
         return _password_page(request.view_args["code"], status, None)
     response = answer_refusal(error)
-    response.headers["WWW-Authenticate"] = 'Basic realm="link password", charset="UTF-8"'
+    if not accept_names("text/html"):
+        response.headers["WWW-Authenticate"] = 'Basic realm="link password", charset="UTF-8"'
     return response
 
 

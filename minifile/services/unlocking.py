@@ -1,5 +1,6 @@
 """Opening a link that has a password."""
 
+import threading
 from datetime import datetime
 
 from minifile.errors import LinkLocked, WrongPassword
@@ -9,6 +10,9 @@ from minifile.services import deliveries, ownership
 from minifile.services.passwords import is_remembered, remember_success, verify_password
 from minifile.services.rate_limits import WRONG_PASSWORDS, WRONG_PASSWORDS_LINK, RateLimits
 from minifile.values import Visitor
+
+# A hundred guesses that come at once must not all be judged before the first is counted.
+_one_at_a_time = threading.Lock()
 
 
 def check_unlocked(link: Link, visitor: Visitor, *, rates: RateLimits, now: datetime) -> None:
@@ -52,12 +56,14 @@ def try_password(
     client = visitor.browser or f"{visitor.rate_address} {visitor.user_agent}"
     if is_remembered(link.password_hash, password, client, now):
         return
-    rates.check(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
-    if not deliveries.holds_slot(link, visitor, now=now):
-        rates.check(WRONG_PASSWORDS_LINK, str(link.id))
+    holds_slot = deliveries.holds_slot(link, visitor, now=now)
     release_connection()
-    if not verify_password(link.password_hash, password):
-        rates.count(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
-        rates.count(WRONG_PASSWORDS_LINK, str(link.id))
-        raise WrongPassword
+    with _one_at_a_time:
+        rates.check(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
+        if not holds_slot:
+            rates.check(WRONG_PASSWORDS_LINK, str(link.id))
+        if not verify_password(link.password_hash, password):
+            rates.count(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
+            rates.count(WRONG_PASSWORDS_LINK, str(link.id))
+            raise WrongPassword
     remember_success(link.password_hash, password, client, now)

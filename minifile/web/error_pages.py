@@ -85,7 +85,7 @@ def say(status: int, title: str, message: str) -> Response:
 
 
 def _answer_http_error(error: HTTPException) -> Response:
-    if isinstance(error, RouteNotFound):
+    if _is_unknown_address(error):
         # The same bytes as for an unknown code.
         return answer_refusal(errors.LinkNotFound())
     if isinstance(error, CSRFError):
@@ -100,6 +100,13 @@ def _answer_http_error(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
+
+
+def _is_unknown_address(error: HTTPException) -> bool:
+    """PUT takes any name, so what can only be put to is no address to who wants to read."""
+    if isinstance(error, MethodNotAllowed):
+        return request.method in ("GET", "HEAD")
+    return isinstance(error, RouteNotFound)
 
 
 def _answer_unexpected(error: Exception) -> Response:

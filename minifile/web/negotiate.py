@@ -13,7 +13,7 @@ _JSON = ("application/json", "application/problem+json")
 # Programs that fetch what they are pointed at because somebody typed it into a shell.
 _COMMAND_LINE = re.compile(
     r"^(curl|wget2?|aria2|httpie|xh|python-requests|python-urllib|python-httpx|libfetch|fetch"
-    r"|axel|lftp|lwp-request|libwww-perl|http_get)\b|\bpowershell\b|^fetch libfetch",
+    r"|axel|lftp|lwp-request|libwww-perl|http_get)\b|\b(windows)?powershell\b|^fetch libfetch",
     re.IGNORECASE,
 )
 
