@@ -19,13 +19,13 @@ from minifile.download.response import Source, send, starting_transfer
 from minifile.download.sources import open_archive_source, open_file_source
 from minifile.models import File, Link
 from minifile.services.downloads import (
+    Reading,
     archive_layout,
     check_download,
-    downloads_left,
     served_type,
 )
 from minifile.values import Span
-from minifile.web.current import current_visitor, utcnow
+from minifile.web.current import utcnow
 from minifile.web.disposition import attachment
 from minifile.web.error_pages import say
 from minifile.web.headers import BYTES_HEADERS
@@ -43,34 +43,37 @@ class Representation:
     sha256: str | None = None
 
 
-def answer_file(file: File) -> Response:
+def answer_file(reading: Reading, file: File) -> Response:
     """Answer with one file of a link."""
     what = Representation(
-        file.filename,
-        served_type(file),
-        file.size_bytes,
-        file.sha256,
-        file.created_at,
-        file.sha256,
+        filename=file.filename,
+        content_type=served_type(file),
+        size_bytes=file.size_bytes,
+        etag=file.sha256,
+        modified_at=file.created_at,
+        sha256=file.sha256,
     )
-    return _answer(file.link, what, lambda span: open_file_source(file, span))
+    return _answer(reading, what, lambda span: open_file_source(reading, file, span))
 
 
-def answer_archive(link: Link) -> Response:
+def answer_archive(reading: Reading) -> Response:
     """Answer with all files of a link as a zip."""
-    layout = archive_layout(link)
+    layout = archive_layout(reading.link)
     what = Representation(
-        f"{link.code}.zip",
-        "application/zip",
-        layout.size_bytes,
-        _archive_etag(link),
-        link.created_at,
+        filename=f"{reading.link.code}.zip",
+        content_type="application/zip",
+        size_bytes=layout.size_bytes,
+        etag=_archive_etag(reading.link),
+        modified_at=reading.link.created_at,
     )
-    return _answer(link, what, lambda span: open_archive_source(link, layout, span))
+    return _answer(reading, what, lambda span: open_archive_source(reading, layout, span))
 
 
-def _answer(link: Link, what: Representation, open_source: Callable[[Span], Source]) -> Response:
-    refusal, span = _judge(link, what)
+def _answer(
+    reading: Reading, what: Representation, open_source: Callable[[Span], Source]
+) -> Response:
+    link = reading.link
+    refusal, span = _judge(reading, what)
     if refusal is not None:
         return refusal
     if request.method == "HEAD":
@@ -84,23 +87,26 @@ def _answer(link: Link, what: Representation, open_source: Callable[[Span], Sour
         return response
 
 
-def _judge(link: Link, what: Representation) -> tuple[Response | None, Span | None]:
+def _judge(reading: Reading, what: Representation) -> tuple[Response | None, Span | None]:
     """Return the answer that needs no bytes, if there is one, and the range asked for."""
     headers, method = request.headers, request.method
-    tag = {"etag": what.etag, "modified_at": what.modified_at}
-    verdict = evaluate(headers, method=method, **tag)  # type: ignore[arg-type]
+    verdict = evaluate(headers, method=method, etag=what.etag, modified_at=what.modified_at)
     if method == "HEAD" or verdict is not Verdict.PROCEED:
-        check_download(link, current_visitor(), now=utcnow())
+        check_download(reading, now=utcnow())
     if verdict is Verdict.NOT_MODIFIED:
-        return _with_headers(Response(status=304), link, what), None
+        return _with_headers(Response(status=304), reading.link, what), None
     if verdict is Verdict.PRECONDITION_FAILED:
         return say(412, "The file is not the one meant", "The file is not the one meant."), None
     try:
         return None, requested_span(
-            headers, method=method, size_bytes=what.size_bytes, **tag  # type: ignore[arg-type]
-        )  # fmt: skip
+            headers,
+            method=method,
+            etag=what.etag,
+            modified_at=what.modified_at,
+            size_bytes=what.size_bytes,
+        )
     except RangeNotSatisfiable as error:
-        check_download(link, current_visitor(), now=utcnow())
+        check_download(reading, now=utcnow())
         refusal = say(416, "The range lies outside the file", str(error))
         refusal.headers["Content-Range"] = f"bytes */{what.size_bytes}"
         return refusal, None
@@ -115,19 +121,22 @@ def _head(link: Link, what: Representation) -> Response:
 
 
 def _with_headers(response: Response, link: Link, what: Representation) -> Response:
-    response.headers["Content-Type"] = what.content_type
-    response.headers["Content-Disposition"] = attachment(what.filename)
-    response.headers["Accept-Ranges"] = "bytes"
-    response.headers["ETag"] = f'"{what.etag}"'
-    response.headers["Last-Modified"] = http_date(what.modified_at)
-    left = downloads_left(link)
-    response.headers["X-Remaining-Downloads"] = "n/a" if left is None else str(left)
+    left = link.downloads_left
     seconds = (link.expires_at - utcnow()).total_seconds()
-    response.headers["X-Remaining-Days"] = str(max(0, math.ceil(seconds / 86_400)))
+    response.headers.update(
+        {
+            "Content-Type": what.content_type,
+            "Content-Disposition": attachment(what.filename),
+            "Accept-Ranges": "bytes",
+            "ETag": f'"{what.etag}"',
+            "Last-Modified": http_date(what.modified_at),
+            "X-Remaining-Downloads": "n/a" if left is None else str(left),
+            "X-Remaining-Days": str(max(0, math.ceil(seconds / 86_400))),
+            **BYTES_HEADERS,
+        }
+    )
     if what.sha256 is not None:
         response.headers["X-Content-SHA256"] = what.sha256
-    for name, value in BYTES_HEADERS.items():
-        response.headers[name] = value
     return response
 
 

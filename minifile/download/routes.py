@@ -1,26 +1,25 @@
 """The short link, the bytes behind it, and what stands in their way."""
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, jsonify, make_response, render_template, request, url_for
 
 from minifile.download.bytes_answer import answer_archive, answer_file
 from minifile.download.forms import UnlockForm
-from minifile.download.metadata import download_url, file_urls, link_as_json
 from minifile.errors import LinkLocked, TooManyTries
 from minifile.models import Link
-from minifile.services.downloads import check_download, find_readable_link
+from minifile.services.downloads import Reading, check_download, find_readable_link
 from minifile.services.links import find_file, find_open_link
-from minifile.services.ownership import is_owner
 from minifile.services.unlocking import tries_left, unlock_link
+from minifile.web.addresses import download_path, file_as_json, file_path, see_other, short_link
 from minifile.web.current import (
+    check_same_site,
     current_rates,
     current_visitor,
     ensure_browser,
-    is_same_site,
     public_url,
     utcnow,
 )
 from minifile.web.error_pages import answer_refusal, status_of
-from minifile.web.negotiate import accept_names, answer_format, is_command_line_tool, is_preview
+from minifile.web.negotiate import answer_format, is_command_line_tool, is_preview, names_in_accept
 from minifile.web.qr import qr_code
 
 bp = Blueprint("download", __name__)
@@ -29,14 +28,16 @@ bp = Blueprint("download", __name__)
 @bp.get("/<code:code>")
 def show(code: str) -> Response:
     """Answer the short link: JSON, the bytes for a download tool, or the landing page."""
-    link = _readable_link(code)
-    if accept_names("application/json") and answer_format() == "json":
-        response = link_as_json(link)
-    elif is_command_line_tool() and not is_preview():
-        several = len(link.files) > 1
-        response = answer_archive(link) if several else answer_file(link.files[0])
+    reading = _reading(code)
+    files = reading.link.files
+    if answer_format() == "json":
+        response = _as_json(reading.link)
+    elif is_preview() or not is_command_line_tool():
+        response = _landing_page(reading)
+    elif len(files) == 1:
+        response = answer_file(reading, files[0])
     else:
-        response = _landing_page(link)
+        response = answer_archive(reading)
     response.vary.update(("Accept", "User-Agent"))
     return response
 
@@ -44,29 +45,28 @@ def show(code: str) -> Response:
 @bp.get("/<code:code>/<path:filename>")
 def file(code: str, filename: str) -> Response:
     """Answer with the bytes of one file; link-preview bots see the landing page."""
-    link = _readable_link(code)
-    found = find_file(link, filename)
-    return _landing_page(link) if is_preview() else answer_file(found)
+    reading = _reading(code)
+    found = find_file(reading.link, filename)
+    return _landing_page(reading) if is_preview() else answer_file(reading, found)
 
 
 @bp.get("/<code:code>.zip")
 def archive(code: str) -> Response:
     """Answer with all files of the link as one zip."""
-    link = _readable_link(code)
-    return _landing_page(link) if is_preview() else answer_archive(link)
+    reading = _reading(code)
+    return _landing_page(reading) if is_preview() else answer_archive(reading)
 
 
 @bp.get("/<code:code>.qr.svg")
 def qr(code: str) -> Response:
     """Answer with the QR code of the short link."""
-    link = _readable_link(code)
-    return qr_code(f"{public_url()}/{link.code}")
+    return qr_code(short_link(_reading(code).link))
 
 
 @bp.post("/<code:code>/unlock")
 def unlock(code: str) -> Response:
     """Take the link password from the form and remember the browser that gave it."""
-    is_same_site()
+    check_same_site()
     visitor = current_visitor()
     link = find_open_link(code, visitor, rates=current_rates(), now=utcnow())
     g.link_id = link.id
@@ -82,7 +82,7 @@ def unlock(code: str) -> Response:
         response = _password_page(code, 429, str(error))
         response.headers["Retry-After"] = str(int(error.retry_after.total_seconds()))
         return response
-    return make_response(redirect(url_for("download.show", code=code), 303))
+    return see_other(url_for("download.show", code=code))
 
 
 @bp.errorhandler(LinkLocked)
@@ -93,20 +93,20 @@ def ask_for_password(error: LinkLocked) -> Response:
         ensure_browser()
         return _password_page(request.view_args["code"], status, None)
     response = answer_refusal(error)
-    if not accept_names("text/html"):
+    if not names_in_accept("text/html"):
         response.headers["WWW-Authenticate"] = 'Basic realm="link password", charset="UTF-8"'
     return response
 
 
-def _readable_link(code: str) -> Link:
-    link = find_readable_link(code, current_visitor(), rates=current_rates(), now=utcnow())
-    g.link_id = link.id
-    return link
+def _reading(code: str) -> Reading:
+    reading = find_readable_link(code, current_visitor(), rates=current_rates(), now=utcnow())
+    g.link_id = reading.link.id
+    return reading
 
 
-def _landing_page(link: Link) -> Response:
-    visitor = current_visitor()
-    check_download(link, visitor, now=utcnow())
+def _landing_page(reading: Reading) -> Response:
+    link = reading.link
+    check_download(reading, now=utcnow())
     ensure_browser()
     page = render_template(
         "download/landing.html",
@@ -114,12 +114,28 @@ def _landing_page(link: Link) -> Response:
         files=link.files,
         total_size_bytes=link.size_bytes,
         downloads_left=link.downloads_left,
-        short_link=f"{public_url()}/{link.code}",
-        download_url=download_url(link),
-        file_urls=file_urls(link),
-        is_owner=is_owner(link, visitor),
+        short_link=short_link(link),
+        download_url=download_path(link),
+        file_urls={file.id: file_path(link, file) for file in link.files},
+        is_owner=reading.is_owner,
     )
     return make_response(page)
+
+
+def _as_json(link: Link) -> Response:
+    """Return the public metadata of a link; nothing in it is secret to who may open it."""
+    return jsonify(
+        code=link.code,
+        url=short_link(link),
+        direct_url=public_url() + download_path(link),
+        created_at=link.created_at.isoformat(),
+        expires_at=link.expires_at.isoformat(),
+        max_downloads=link.max_downloads,
+        downloads_left=link.downloads_left,
+        note=link.note,
+        size=link.size_bytes,
+        files=[file_as_json(link, file) for file in link.files],
+    )
 
 
 def _password_page(code: str, status: int, error: str | None) -> Response:

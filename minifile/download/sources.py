@@ -4,19 +4,17 @@ from collections.abc import Generator
 from datetime import timedelta
 
 from minifile.download.response import Piece, Source
-from minifile.models import File, Link
+from minifile.models import File
 from minifile.services.archive import Layout
-from minifile.services.downloads import open_archive, open_file
+from minifile.services.downloads import Reading, open_archive, open_file
 from minifile.storage import Storage
 from minifile.values import Span
-from minifile.web.current import current_settings, current_storage, current_visitor, utcnow
+from minifile.web.current import current_settings, current_storage, utcnow
 
 
-def open_file_source(file: File, span: Span) -> Source:
+def open_file_source(reading: Reading, file: File, span: Span) -> Source:
     """Open a span of a file for sending. Raises what `services.downloads.open_file` raises."""
-    opened = open_file(
-        file, span, current_visitor(), storage=current_storage(), lease=_lease(), now=utcnow()
-    )
+    opened = open_file(reading, file, span, storage=current_storage(), lease=_lease(), now=utcnow())
     file_id = file.id
     return Source(
         pieces=iter([(opened.blob, span)]),
@@ -26,14 +24,12 @@ def open_file_source(file: File, span: Span) -> Source:
     )
 
 
-def open_archive_source(link: Link, layout: Layout, span: Span) -> Source:
+def open_archive_source(reading: Reading, layout: Layout, span: Span) -> Source:
     """Open a span of the zip of a link's files for sending."""
     storage = current_storage()
-    ticket = open_archive(
-        link, layout, span, current_visitor(), storage=storage, lease=_lease(), now=utcnow()
-    )
-    keys = [file.storage_key for file in link.files]
-    ids = [file.id for file in link.files]
+    ticket = open_archive(reading, layout, span, storage=storage, lease=_lease(), now=utcnow())
+    keys = [file.storage_key for file in reading.link.files]
+    ids = [file.id for file in reading.link.files]
     pieces = _archive_pieces(layout, span, keys, storage)
 
     def files_sent(sent: int) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Response, flash, make_response, redirect, render_template, url_for
+from flask import Response, flash, make_response, render_template, url_for
 from flask_wtf import FlaskForm
 
 from minifile.errors import BadOption, BadRequest, NotFound
@@ -10,7 +10,8 @@ from minifile.links.forms import EditLinkForm, RenameFileForm, RevokeForm
 from minifile.models import Link
 from minifile.services.links import LinkChanges, change_link, rename_file, revoke_link
 from minifile.services.uploads import parse_lifetime
-from minifile.web.current import current_limits, current_settings, public_url, utcnow
+from minifile.web.addresses import private_address, see_other, short_link
+from minifile.web.current import current_limits, current_settings, utcnow
 from minifile.web.lifetimes import lifetime_choices
 
 
@@ -90,7 +91,7 @@ def _rename(link: Link, form: RenameFileForm, owner_token: str | None) -> Respon
 def _revoke(link: Link) -> Response:
     revoke_link(link, now=utcnow())
     flash("The link is revoked. Nobody can open it any more.", "good")
-    return make_response(redirect(url_for("upload.new"), 303))
+    return see_other(url_for("upload.new"))
 
 
 def _done(message: str, link: Link, owner_token: str | None) -> Response:
@@ -99,21 +100,18 @@ def _done(message: str, link: Link, owner_token: str | None) -> Response:
         address = url_for("links.enter", code=link.code, owner_token=owner_token)
     else:
         address = url_for("links.show", code=link.code)
-    return make_response(redirect(address, 303))
+    return see_other(address)
 
 
 def _page(link: Link, owner_token: str | None, forms: _Forms) -> Response:
-    enter = "" if owner_token is None else url_for(
-        "links.enter", code=link.code, owner_token=owner_token
-    )  # fmt: skip
     return make_response(
         render_template(
             "links/show.html",
             link=link,
             files=link.files,
-            short_link=f"{public_url()}/{link.code}",
+            short_link=short_link(link),
             qr_url=url_for("download.qr", code=link.code),
-            private_address=f"{public_url()}{enter}" if enter else None,
+            private_address=None if owner_token is None else private_address(link, owner_token),
             form_action=url_for("links.change", code=link.code),
             owner_token=owner_token,
             edit_form=forms.edit,

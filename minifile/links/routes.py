@@ -1,17 +1,18 @@
 """The sender's page: see the count, change the link, end it."""
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 
 from minifile.extensions import exempt_from_csrf
 from minifile.links import page
 from minifile.models import Link
 from minifile.services.links import find_managed_link, revoke_link
 from minifile.services.ownership import remember_owner
+from minifile.web.addresses import see_other
 from minifile.web.current import (
+    check_same_site,
     current_rates,
     current_visitor,
     ensure_browser,
-    is_same_site,
     utcnow,
 )
 from minifile.web.negotiate import answer_format
@@ -31,7 +32,7 @@ def change(code: str) -> Response:
     """Carry out the one form of the page that was sent."""
     owner_token = request.form.get("owner_token")
     if owner_token is None:
-        is_same_site()
+        check_same_site()
     link = _managed_link(code, owner_token)
     return page.carry_out(link, owner_token)
 
@@ -45,7 +46,7 @@ def enter(code: str, owner_token: str) -> Response:
         ensure_browser()
         return page.render(link, owner_token)
     remember_owner(link, browser, owner_token, now=utcnow())
-    return make_response(redirect(url_for("links.show", code=code), 303))
+    return see_other(url_for("links.show", code=code))
 
 
 @bp.delete("/<code:code>/<owner_token>")

@@ -31,7 +31,7 @@ class Received(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FileSpan:
     """The bytes of one file that a request is about to be sent."""
 
     file_id: int
@@ -48,13 +48,13 @@ class Start:
 
 
 def may_join(
-    received: Mapping[int, Received], parts: Sequence[Part], start: Start, now: datetime
+    received: Mapping[int, Received], parts: Sequence[FileSpan], start: Start, now: datetime
 ) -> bool:
     """Say whether all parts of a request may be sent within the slot they belong to."""
     return all(_fits(received.get(part.file_id), part, start, now) for part in parts)
 
 
-def _fits(had: Received | None, part: Part, start: Start, now: datetime) -> bool:
+def _fits(had: Received | None, part: FileSpan, start: Start, now: datetime) -> bool:
     if had is None:
         return True
     if start.fresh and had.completed_at is not None:

@@ -18,6 +18,18 @@ class RouteLogger(Logger):
         super().setup(cfg)  # type: ignore[no-untyped-call]
         _log_to_stderr(logging.getLogger("minifile"))
 
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log without the request line, which gunicorn quotes where it can't parse it."""
+        if str(msg).startswith("Invalid request from"):
+            msg = str(msg).partition(": ")[0]
+        super().warning(msg, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log without the address asked, which gunicorn gives as an argument."""
+        if str(msg).startswith("Error handling request"):
+            msg, args = "Error handling request", ()
+        super().exception(msg, *args, **kwargs)  # type: ignore[no-untyped-call]
+
     def atoms(
         self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
     ) -> dict[str, Any]:

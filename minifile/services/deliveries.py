@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, Update, func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from minifile.errors import LinkExhausted
 from minifile.extensions import db, write_transaction
 from minifile.models import Delivery, Link, Slot
 from minifile.models.link import OPEN
 from minifile.policy.access import check_open
-from minifile.policy.counting import MAX_REQUESTS, Part, Start, covers, may_join, merge
+from minifile.policy.counting import MAX_REQUESTS, FileSpan, Start, covers, may_join, merge
 from minifile.services.clients import client_hashes, known_client_hashes
 from minifile.services.links import lock_link
 from minifile.values import Span, Visitor
@@ -32,14 +33,14 @@ class Ticket:
 
     link_id: int
     slot_id: int
-    parts: Mapping[int, Part]
+    parts: Mapping[int, FileSpan]
     """By the id of the delivery."""
 
 
 def begin_delivery(
-    link_id: int,
+    link: Link,
     visitor: Visitor,
-    parts: Sequence[Part],
+    parts: Sequence[FileSpan],
     *,
     fresh: bool,
     lease: timedelta,
@@ -47,20 +48,21 @@ def begin_delivery(
 ) -> Ticket:
     """Count the request if it begins a download, reserve its bytes, and return its ticket.
 
-    `fresh` says that it starts at byte 0. Raises LinkExhausted when it needs a slot and none is
-    left, LinkExpired or LinkRevoked when the link ended since it was looked up.
+    `fresh` says that it starts at byte 0. The link is read anew under its lock. Raises
+    LinkExhausted when it needs a slot and none is left, LinkExpired or LinkRevoked when the
+    link ended since it was looked up.
     """
-    limited = db.session.execute(_max_downloads(link_id)).scalar_one_or_none() is not None
-    with write_transaction(durable=limited):
-        link = lock_link(link_id)
+    with write_transaction(durable=link.max_downloads is not None):
+        link = lock_link(link.id)
         check_open(link, now)
-        clients = client_hashes(link_id, visitor, now)
+        clients = client_hashes(link.id, visitor, now)
         start = Start(fresh=fresh, by_cookie=visitor.browser is not None)
-        slot = _held_slot(link_id, clients, parts, start, now)
+        slot, received = _held_slot(link, clients, parts, start, now)
         if slot is None:
             slot = _take_slot(link, clients[0] if clients else None, lease, now)
-        slot.requests += 1
-        return Ticket(link_id, slot.id, _reserve(slot, parts, now))
+        else:
+            slot.requests += 1
+        return Ticket(link.id, slot.id, _reserve(slot, parts, received, now))
 
 
 def end_delivery(ticket: Ticket, sent: Mapping[int, int], *, now: datetime) -> None:
@@ -73,8 +75,9 @@ def end_delivery(ticket: Ticket, sent: Mapping[int, int], *, now: datetime) -> N
         link = lock_link(ticket.link_id)
         for delivery in session.scalars(_deliveries_of(ticket)):
             _settle(delivery, ticket.parts[delivery.id], sent, now)
-        session.flush()
-        _give_back_if_unused(link, ticket.slot_id)
+        if not any(sent.values()):
+            session.flush()
+            _give_back_if_unused(link, ticket.slot_id)
 
 
 def renew_delivery(ticket: Ticket, *, now: datetime) -> None:
@@ -102,10 +105,6 @@ def check_servable(link: Link, visitor: Visitor, *, now: datetime) -> None:
         raise LinkExhausted(link.max_downloads or 0)
 
 
-def _max_downloads(link_id: int) -> Select[int | None]:
-    return select(Link.max_downloads).where(Link.id == link_id)
-
-
 def _open_slots(link_id: int, clients: Sequence[str], now: datetime) -> Select[Slot]:
     return (
         select(Slot)
@@ -120,23 +119,30 @@ def _open_slots(link_id: int, clients: Sequence[str], now: datetime) -> Select[S
 
 
 def _held_slot(
-    link_id: int, clients: Sequence[str], parts: Sequence[Part], start: Start, now: datetime
-) -> Slot | None:
-    """Return the client's slot that this request fits into; one still unfinished comes first."""
+    link: Link,
+    clients: Sequence[str],
+    parts: Sequence[FileSpan],
+    start: Start,
+    now: datetime,
+) -> tuple[Slot | None, dict[int, Delivery]]:
+    """Return the client's slot that this request fits into, and what it has had of the files.
+
+    A slot with a file still unfinished comes first.
+    """
+    best: tuple[Slot | None, dict[int, Delivery]] = (None, {})
     if not clients:
-        return None
-    best = None
-    query = _open_slots(link_id, clients, now).where(Slot.requests < MAX_REQUESTS)
+        return best
+    query = _open_slots(link.id, clients, now).where(Slot.requests < MAX_REQUESTS)
     for slot in db.session.scalars(query.execution_options(populate_existing=True)):
         received = _received(slot.id, parts)
         if may_join(received, parts, start, now):
             if any(had.completed_at is None for had in received.values()):
-                return slot
-            best = best or slot
+                return slot, received
+            best = best if best[0] else (slot, received)
     return best
 
 
-def _received(slot_id: int, parts: Sequence[Part]) -> dict[int, Delivery]:
+def _received(slot_id: int, parts: Sequence[FileSpan]) -> dict[int, Delivery]:
     query = select(Delivery).where(
         Delivery.slot_id == slot_id, Delivery.file_id.in_([part.file_id for part in parts])
     )
@@ -157,17 +163,20 @@ def _take_slot(link: Link, client: str | None, lease: timedelta, now: datetime) 
         .values(download_count=Link.download_count + 1)
         .execution_options(synchronize_session=False)
     )
-    if _row_count(taken) != 1:
+    count = db.session.execute(taken.returning(Link.download_count)).scalar_one_or_none()
+    if count is None:
         raise LinkExhausted(link.max_downloads or 0)
+    set_committed_value(link, "download_count", count)
     ends_at = min(now + lease, link.expires_at)
-    slot = Slot(link_id=link.id, client=client, started_at=now, ends_at=ends_at, requests=0)
+    slot = Slot(link_id=link.id, client=client, started_at=now, ends_at=ends_at, requests=1)
     db.session.add(slot)
     db.session.flush()
     return slot
 
 
-def _reserve(slot: Slot, parts: Sequence[Part], now: datetime) -> dict[int, Part]:
-    received = _received(slot.id, parts)
+def _reserve(
+    slot: Slot, parts: Sequence[FileSpan], received: dict[int, Delivery], now: datetime
+) -> dict[int, FileSpan]:
     for part in parts:
         delivery = received.get(part.file_id)
         if delivery is None:
@@ -192,7 +201,7 @@ def _deliveries_of(ticket: Ticket) -> Select[Delivery]:
     return query.execution_options(populate_existing=True)
 
 
-def _settle(delivery: Delivery, part: Part, sent: Mapping[int, int], now: datetime) -> None:
+def _settle(delivery: Delivery, part: FileSpan, sent: Mapping[int, int], now: datetime) -> None:
     arrived = sent.get(part.file_id, 0)
     delivery.bytes_reserved -= part.span.size_bytes - arrived
     delivery.bytes_sent += arrived
@@ -229,7 +238,3 @@ def _give_back_if_unused(link: Link, slot_id: int) -> None:
             .values(download_count=Link.download_count - 1)
             .execution_options(synchronize_session=False)
         )
-
-
-def _row_count(statement: Update) -> int:
-    return int(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]

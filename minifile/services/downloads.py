@@ -5,20 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
-from sqlalchemy import select
-
-from minifile.extensions import db
 from minifile.models import File, Link
+from minifile.models.browser_access import OWNER
 from minifile.policy import types
-from minifile.policy.counting import Part
-from minifile.services import ownership
+from minifile.policy.counting import FileSpan
 from minifile.services.archive import Layout, Member
 from minifile.services.deliveries import Ticket, begin_delivery, check_servable
 from minifile.services.links import find_open_link
+from minifile.services.ownership import rights_of
 from minifile.services.rate_limits import RateLimits
 from minifile.services.unlocking import check_unlocked
 from minifile.storage import Storage
 from minifile.values import Span, Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A link as one visitor may read it: open, and unlocked."""
+
+    link: Link
+    visitor: Visitor
+    is_owner: bool
+    """The owner's downloads are not counted, and no limit stops them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +37,37 @@ class OpenedFile:
     ticket: Ticket | None
 
 
-def find_readable_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datetime) -> Link:
-    """Return the link if the visitor may see and fetch it: open, and unlocked."""
+def find_readable_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datetime) -> Reading:
+    """Return the link if the visitor may see and fetch it.
+
+    Raises what `find_open_link` and `check_unlocked` raise.
+    """
     link = find_open_link(code, visitor, rates=rates, now=now)
-    check_unlocked(link, visitor, rates=rates, now=now)
-    return link
+    rights = rights_of(visitor, link)
+    check_unlocked(link, visitor, rights, rates=rates, now=now)
+    return Reading(link, visitor, is_owner=OWNER in rights)
 
 
-def check_download(link: Link, visitor: Visitor, *, now: datetime) -> None:
+def check_download(reading: Reading, *, now: datetime) -> None:
     """Raise LinkExhausted where a download would; for answers that send no bytes."""
-    if not ownership.is_owner(link, visitor):
-        check_servable(link, visitor, now=now)
+    if not reading.is_owner:
+        check_servable(reading.link, reading.visitor, now=now)
 
 
 def open_file(
-    file: File, span: Span, visitor: Visitor, *, storage: Storage, lease: timedelta, now: datetime
+    reading: Reading,
+    file: File,
+    span: Span,
+    *,
+    storage: Storage,
+    lease: timedelta,
+    now: datetime,
 ) -> OpenedFile:
     """Open the blob, then count. Raises BlobMissing before anything was counted."""
     blob = storage.open(file.storage_key)
-    parts = [Part(file.id, file.size_bytes, span)]
     try:
-        ticket = _count(file.link, parts, visitor, fresh=not span.start, lease=lease, now=now)
+        parts = [FileSpan(file.id, file.size_bytes, span)]
+        ticket = _count(reading, parts, fresh=not span.start, lease=lease, now=now)
     except BaseException:
         blob.close()
         raise
@@ -57,30 +75,21 @@ def open_file(
 
 
 def open_archive(
-    link: Link,
+    reading: Reading,
     layout: Layout,
     span: Span,
-    visitor: Visitor,
     *,
     storage: Storage,
     lease: timedelta,
     now: datetime,
 ) -> Ticket | None:
-    """Make sure that all blobs are there, then count the parts of them that lie in the span."""
-    for file in link.files:
+    """Make sure that the blobs in the span are there, then count the parts that lie in it."""
+    parts = []
+    for index, part in layout.member_spans(span):
+        file = reading.link.files[index]
         storage.size(file.storage_key)
-    parts = [
-        Part(link.files[index].id, link.files[index].size_bytes, part)
-        for index, part in layout.member_spans(span)
-    ]
-    return _count(link, parts, visitor, fresh=not span.start, lease=lease, now=now)
-
-
-def downloads_left(link: Link) -> int | None:
-    """Return how many downloads are left now, the one just counted taken off."""
-    query = select(Link.max_downloads, Link.download_count).where(Link.id == link.id)
-    max_downloads, count = db.session.execute(query).one()
-    return None if max_downloads is None else max(0, max_downloads - count)
+        parts.append(FileSpan(file.id, file.size_bytes, part))
+    return _count(reading, parts, fresh=not span.start, lease=lease, now=now)
 
 
 def served_type(file: File) -> str:
@@ -96,14 +105,13 @@ def archive_layout(link: Link) -> Layout:
 
 
 def _count(
-    link: Link,
-    parts: Sequence[Part],
-    visitor: Visitor,
+    reading: Reading,
+    parts: Sequence[FileSpan],
     *,
     fresh: bool,
     lease: timedelta,
     now: datetime,
 ) -> Ticket | None:
-    if ownership.is_owner(link, visitor):
+    if reading.is_owner:
         return None
-    return begin_delivery(link.id, visitor, parts, fresh=fresh, lease=lease, now=now)
+    return begin_delivery(reading.link, reading.visitor, parts, fresh=fresh, lease=lease, now=now)

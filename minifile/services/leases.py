@@ -19,9 +19,9 @@ def take_lease(name: str, owner: str, *, until: datetime, now: datetime) -> bool
         taken = session.execute(
             update(Lease).where(Lease.name == name, Lease.until <= now).values(
                 owner=owner, until=until
-            )
+            ).returning(Lease.name)
         )  # fmt: skip
-        if taken.rowcount == 1:  # type: ignore[attr-defined]
+        if taken.first() is not None:
             return True
         if session.get(Lease, name) is not None:
             return False

@@ -3,7 +3,7 @@
 import hmac
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from minifile.codes import token_hash
@@ -14,21 +14,28 @@ from minifile.models.browser_access import OWNER, UNLOCKED
 from minifile.values import Visitor
 
 
-def is_owner(link: Link, visitor: Visitor) -> bool:
-    """Say whether the visitor proves to be the sender, by owner token or by browser."""
+def rights_of(visitor: Visitor, link: Link) -> frozenset[str]:
+    """Return what the visitor has proved, by owner token or by browser: `owner`, `unlocked`."""
+    rights: set[str] = set()
     if visitor.owner_token is not None and holds_owner_token(link, visitor.owner_token):
-        return True
-    return _has_access(link, visitor, OWNER)
+        rights.add(OWNER)
+    if visitor.browser is not None:
+        query = select(BrowserAccess.role).where(
+            BrowserAccess.browser_hash == token_hash(visitor.browser),
+            BrowserAccess.link_id == link.id,
+        )
+        rights.update(db.session.scalars(query))
+    return frozenset(rights)
+
+
+def is_owner(link: Link, visitor: Visitor) -> bool:
+    """Say whether the visitor proves to be the sender."""
+    return OWNER in rights_of(visitor, link)
 
 
 def holds_owner_token(link: Link, owner_token: str) -> bool:
     """Compare the token in constant time."""
     return hmac.compare_digest(link.owner_token_hash, token_hash(owner_token))
-
-
-def has_unlocked(link: Link, visitor: Visitor) -> bool:
-    """Say whether this browser has given the link's password."""
-    return _has_access(link, visitor, UNLOCKED)
 
 
 def remember_owner(link: Link, browser: str, owner_token: str, *, now: datetime) -> None:
@@ -48,23 +55,12 @@ def remember_unlocked(link: Link, browser: str, *, now: datetime) -> None:
 def give_access(session: Session, link: Link, browser: str, role: str, now: datetime) -> None:
     """Add the right within the caller's transaction; having it already is no error."""
     browser_hash = token_hash(browser)
-    query = _query(link.id, browser_hash, role)
+    query = select(BrowserAccess.id).where(
+        BrowserAccess.browser_hash == browser_hash,
+        BrowserAccess.link_id == link.id,
+        BrowserAccess.role == role,
+    )
     if session.execute(query).first() is None:
         session.add(
             BrowserAccess(browser_hash=browser_hash, link_id=link.id, role=role, created_at=now)
         )
-
-
-def _has_access(link: Link, visitor: Visitor, role: str) -> bool:
-    if visitor.browser is None:
-        return False
-    query = _query(link.id, token_hash(visitor.browser), role)
-    return db.session.execute(query).first() is not None
-
-
-def _query(link_id: int, browser_hash: str, role: str) -> Select[int]:
-    return select(BrowserAccess.id).where(
-        BrowserAccess.browser_hash == browser_hash,
-        BrowserAccess.link_id == link_id,
-        BrowserAccess.role == role,
-    )

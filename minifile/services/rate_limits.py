@@ -11,8 +11,8 @@ import hmac
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from limits import RateLimitItemPerSecond
 from limits.storage import Storage as LimitsStorage
@@ -52,11 +52,6 @@ WINDOWS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    item: RateLimitItemPerSecond
-
-
 class RateLimits:
     """The rate limits of an instance: `check` before the act, `count` after what counts."""
 
@@ -67,7 +62,7 @@ class RateLimits:
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._secret = secret_key.encode()
         self._rules = {
-            what: _Rule(RateLimitItemPerSecond(amount, int(WINDOWS[what].total_seconds())))
+            what: RateLimitItemPerSecond(amount, int(WINDOWS[what].total_seconds()))
             for what, amount in amounts.items()
             if amount is not None
         }
@@ -75,23 +70,23 @@ class RateLimits:
     def check(self, what: str, *who: str) -> None:
         """Raise TooManyTries, with the time until the next try, when the limit is used up."""
         rule = self._rules.get(what)
-        if rule is None or self._limiter.test(rule.item, *self._key(what, who)):
+        if rule is None or self._limiter.test(rule, *self._key(what, who)):
             return
-        reset_at = self._limiter.get_window_stats(rule.item, *self._key(what, who)).reset_time
+        reset_at = self._limiter.get_window_stats(rule, *self._key(what, who)).reset_time
         raise TooManyTries(what, timedelta(seconds=reset_at - time.time()))
 
     def count(self, what: str, *who: str) -> None:
         """Write one more of `what` by `who` down."""
         rule = self._rules.get(what)
         if rule is not None:
-            self._limiter.hit(rule.item, *self._key(what, who))
+            self._limiter.hit(rule, *self._key(what, who))
 
     def left(self, what: str, *who: str) -> int | None:
         """Return how many more are allowed now, or None without a limit."""
         rule = self._rules.get(what)
         if rule is None:
             return None
-        return self._limiter.get_window_stats(rule.item, *self._key(what, who)).remaining
+        return self._limiter.get_window_stats(rule, *self._key(what, who)).remaining
 
     def sweep(self) -> None:
         """Delete counters whose window is over."""
@@ -192,7 +187,7 @@ def open_counters_engine(path: str) -> Engine:
     engine = create_engine(f"sqlite:///{path}")
 
     @event.listens_for(engine, "connect")
-    def _set_up(connection, _record):  # type: ignore[no-untyped-def]
+    def _set_up(connection: Any, _record: object) -> None:
         for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=OFF"):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,6 +1,7 @@
 """Opening a link that has a password."""
 
 import threading
+from collections.abc import Collection
 from datetime import datetime
 
 from minifile.errors import LinkLocked, WrongPassword
@@ -15,15 +16,20 @@ from minifile.values import Visitor
 _one_at_a_time = threading.Lock()
 
 
-def check_unlocked(link: Link, visitor: Visitor, *, rates: RateLimits, now: datetime) -> None:
+def check_unlocked(
+    link: Link,
+    visitor: Visitor,
+    rights: Collection[str],
+    *,
+    rates: RateLimits,
+    now: datetime,
+) -> None:
     """Raise LinkLocked, WrongPassword or TooManyTries unless the link is open to the visitor.
 
     It is open when it has no password, to its owner, to a browser that has unlocked it, and
     to a request that carries the password.
     """
-    if link.password_hash is None or ownership.has_unlocked(link, visitor):
-        return
-    if ownership.is_owner(link, visitor):
+    if link.password_hash is None or rights:
         return
     if visitor.password is None:
         raise LinkLocked

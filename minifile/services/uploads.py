@@ -133,12 +133,13 @@ def receive_upload(
 def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[File]:
     """Store each file as it comes, and return their rows with names that differ."""
     rows: list[File] = []
+    taken = 0
     for incoming in files:
         check_file_count(len(rows) + 1, rules.limits)
         if rules.expected_sha256 is not None and rows:
             raise BadOption("A digest can be given for an upload of one file only.")
-        taken = sum(row.size_bytes for row in rows)
         rows.append(_store_file(incoming, batch, rules, taken))
+        taken += rows[-1].size_bytes
     if not rows:
         raise BadUpload("The upload holds no file.")
     names = number_equal_names([row.filename for row in rows])
@@ -177,29 +178,31 @@ class _Meter:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the chunks; raise, so that storage keeps nothing, when a rule is broken."""
-        source = self._read_head()
-        limits = self._rules.limits
-        check_type(
-            self._filename, self.head, allowed=limits.allowed_types, blocked=limits.blocked_types
-        )
-        for chunk in source:
+        for chunk in self._incoming.chunks:
+            self._note_head(chunk)
             self._count(chunk)
             yield chunk
+        if len(self.head) < HEAD_BYTES:
+            self._check_type()
         expected = self._rules.expected_sha256
         if expected is not None and expected != self.digest.hexdigest():
             raise DigestMismatch(
                 "What arrived does not match the digest that was sent with it. Nothing was kept."
             )
 
-    def _read_head(self) -> Iterator[Chunk]:
-        """Read as much as the type needs to be known; return all chunks, those too."""
-        read: list[Chunk] = []
-        for chunk in self._incoming.chunks:
-            read.append(chunk)
-            self.head += bytes(chunk[: HEAD_BYTES - len(self.head)])
-            if len(self.head) >= HEAD_BYTES:
-                break
-        return _chain(read, self._incoming.chunks)
+    def _note_head(self, chunk: Chunk) -> None:
+        """Keep the first bytes, and judge the type as soon as they are there."""
+        missing = HEAD_BYTES - len(self.head)
+        if missing > 0:
+            self.head += bytes(chunk[:missing])
+            if len(self.head) == HEAD_BYTES:
+                self._check_type()
+
+    def _check_type(self) -> None:
+        limits = self._rules.limits
+        check_type(
+            self._filename, self.head, allowed=limits.allowed_types, blocked=limits.blocked_types
+        )
 
     def _count(self, chunk: Chunk) -> None:
         self.size_bytes += len(chunk)
@@ -211,12 +214,6 @@ class _Meter:
             self._next_space_check = self.size_bytes + _CHECK_SPACE_EVERY
         self.digest.update(chunk)
         self.crc32 = zlib.crc32(chunk, self.crc32)
-
-
-def _chain(first: list[Chunk], rest: Iterator[Chunk]) -> Iterator[Chunk]:
-    while first:
-        yield first.pop(0)
-    yield from rest
 
 
 def _new_link(options: UploadOptions, owner_token: str, limits: Limits, now: datetime) -> Link:

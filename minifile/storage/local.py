@@ -106,7 +106,8 @@ class LocalBatch:
 
     def __init__(self, storage: LocalStorage) -> None:
         self._storage = storage
-        self._held: list[tuple[str, int]] = []
+        self._keys: list[str] = []
+        self._descriptors: list[int] = []
 
     def put(self, key: str, chunks: Iterable[Chunk]) -> None:
         path = self._storage.path(key)
@@ -114,34 +115,31 @@ class LocalBatch:
         try:
             _make_folder(path.parent)
             descriptor = _create_held(part)
-            self._held.append((key, descriptor))
+            self._keys.append(key)
+            self._descriptors.append(descriptor)
             for chunk in chunks:
                 _write_all(descriptor, chunk)
             os.fsync(descriptor)
             part.rename(path)
             _sync_folder(path.parent)
-        except OSError as error:
+        except BaseException as error:
             part.unlink(missing_ok=True)
-            if error.errno in _NO_SPACE:
+            if isinstance(error, OSError) and error.errno in _NO_SPACE:
                 raise StorageFull("There is no space left for this upload.") from error
-            raise
-        except BaseException:
-            part.unlink(missing_ok=True)
             raise
 
     def keep(self) -> None:
         """Let go of the names; the locks stay until the batch ends."""
-        self._held = [("", descriptor) for _, descriptor in self._held]
+        self._keys.clear()
 
     def discard(self) -> None:
-        for key, _ in self._held:
-            if key:
-                self._storage.delete(key)
+        for key in self._keys:
+            self._storage.delete(key)
 
     def release(self) -> None:
-        for _, descriptor in self._held:
+        for descriptor in self._descriptors:
             os.close(descriptor)
-        self._held.clear()
+        self._descriptors.clear()
 
 
 def _stored(entry: os.DirEntry[str]) -> StoredBlob:

@@ -61,8 +61,7 @@ def put(filename: str = "") -> Response:
     visitor = uploading_visitor()
     options, body = _begin()
     incoming = Incoming(
-        # Only a form makes folders.
-        filename.replace("/", "\\"),
+        filename,
         request.headers.get("Content-Type"),
         body.chunks(),
         body.size_bytes,

@@ -77,21 +77,20 @@ def uploading_visitor() -> Visitor:
     Raises Forbidden for a cross-site request. A request with neither Sec-Fetch-Site nor Origin
     is anonymous: no browser sends such a form, and a forged one must not use the cookie.
     """
-    return _visitor(_kept_browser() if is_same_site() else None, None)
+    check_same_site()
+    proves_site = "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
+    return _visitor(_kept_browser() if proves_site else None, None)
 
 
-def is_same_site() -> bool:
-    """Say whether the request proves to come from our own pages.
+def check_same_site() -> None:
+    """Raise Forbidden for an unsafe request that says that it comes from another site.
 
-    False when it says nothing at all. Raises Forbidden when it says that it comes from another
-    site (Sec-Fetch-Site, or an Origin whose host is not the Host asked).
+    It says so by Sec-Fetch-Site, or by an Origin whose host is not the Host asked.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site is not None and site not in ("same-origin", "none"):
+    is_foreign = site is not None and site not in ("same-origin", "none")
+    if is_foreign or (origin is not None and _host(origin) != request.host):
         raise Forbidden("Another site may not do this in your name.")
-    if origin is not None and _host(origin) != request.host:
-        raise Forbidden("Another site may not do this in your name.")
-    return site is not None or origin is not None
 
 
 def ensure_browser() -> None:

@@ -91,11 +91,7 @@ def _answer_http_error(error: HTTPException) -> Response:
     if isinstance(error, CSRFError):
         message = "The form is too old, or the browser keeps no cookies. Reload the page."
         return say(400, "The form could not be checked", message)
-    if error.response is not None:
-        return Response(error.response.get_data(), error.response.status_code)  # type: ignore[attr-defined]
     status = error.code or 500
-    if status < 400:
-        return make_response(error.get_response())
     response = say(status, http.HTTPStatus(status).phrase, error.description or _SORRY)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))

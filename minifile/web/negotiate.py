@@ -30,7 +30,7 @@ _PREVIEW_BOT = re.compile(
 )
 
 
-def accept_names(*media_types: str) -> bool:
+def names_in_accept(*media_types: str) -> bool:
     """Say whether the Accept header names one of the types itself, not by a wildcard."""
     named = {value.split(";")[0].strip().lower() for value, q in _accept() if q > 0}
     return not named.isdisjoint(media_types)
@@ -38,7 +38,7 @@ def accept_names(*media_types: str) -> bool:
 
 def answer_format() -> Format:
     """Return the form of the answer; where HTML and JSON are both named, the better q wins."""
-    html, json = accept_names("text/html"), accept_names(*_JSON)
+    html, json = names_in_accept("text/html"), names_in_accept(*_JSON)
     if html and json:
         accept = _accept()
         return "html" if accept.quality("text/html") >= _best_json(accept) else "json"
@@ -50,7 +50,7 @@ def answer_format() -> Format:
 def is_command_line_tool() -> bool:
     """Say whether a download tool asks that did not ask for a page."""
     agent = request.headers.get("User-Agent", "")
-    return _COMMAND_LINE.search(agent) is not None and not accept_names("text/html")
+    return _COMMAND_LINE.search(agent) is not None and not names_in_accept("text/html")
 
 
 def is_preview() -> bool:
