@@ -38,6 +38,9 @@ TEST_PREFIX = "MINIFILE_TEST_"
 # Threads of a server process. They are cheap, and a slow client holds one.
 DEFAULT_THREADS = 200
 
+# Far more than anybody means, and still a date that a calendar knows.
+_LONGEST = timedelta(days=100 * 365)
+
 
 def _check_public_url(url: str) -> str:
     parts = urlsplit(url)
@@ -61,8 +64,18 @@ def _check_database_url(url: str) -> str:
     return url
 
 
+def _read_duration(value: object) -> timedelta:
+    try:
+        length = parse_duration(value)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    if length > _LONGEST:
+        raise ValueError(f"{value!r} is too long a duration")
+    return length
+
+
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
+Duration = Annotated[timedelta, BeforeValidator(_read_duration), Field(gt=timedelta(0))]
 Names = Annotated[tuple[str, ...], BeforeValidator(split)]
 Durations = Annotated[tuple[Duration, ...], BeforeValidator(split), Field(min_length=1)]
 RateLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(read_off)]

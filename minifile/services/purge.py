@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import and_, delete, exists, func, or_, select, update
 
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Delivery, File, Link, Slot
@@ -80,22 +80,21 @@ def _mark_batch(now: datetime) -> Sequence[int]:
     in_flight = exists().where(
         Slot.link_id == Link.id, Delivery.slot_id == Slot.id, Delivery.in_flight_until > now
     )
-    query = (
-        select(Link.id)
-        .where(or_(Link.state != OPEN, Link.expires_at <= now), ~in_flight)
-        .limit(BATCH)
-    )
-    ids = db.session.scalars(query).all()
+    is_over = and_(or_(Link.state != OPEN, Link.expires_at <= now), ~in_flight)
+    ids = db.session.scalars(select(Link.id).where(is_over).limit(BATCH)).all()
     release_connection()
-    if ids:
-        with write_transaction() as session:
-            session.execute(
-                update(Link)
-                .where(Link.id.in_(ids))
-                .values(state=DELETING, closed_at=func.coalesce(Link.closed_at, now))
-                .execution_options(synchronize_session=False)
-            )
-    return ids
+    if not ids:
+        return ids
+    with write_transaction() as session:
+        # Asked again under the lock: the sender may just have prolonged one.
+        marked = session.scalars(
+            update(Link)
+            .where(Link.id.in_(ids), is_over)
+            .values(state=DELETING, closed_at=func.coalesce(Link.closed_at, now))
+            .returning(Link.id)
+            .execution_options(synchronize_session=False)
+        )
+        return marked.all()
 
 
 def _delete_batch(ids: Sequence[int], storage: Storage) -> tuple[int, int]:

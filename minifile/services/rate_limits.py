@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from minifile.errors import TooManyTries
@@ -168,7 +168,8 @@ class DatabaseCounters(LimitsStorage):
 
     def _make_table(self) -> None:
         """Make the table on first use. Where two processes do at once, one of them is late."""
-        with suppress(IntegrityError), self._engine.begin() as connection:
+        late = suppress(IntegrityError, ProgrammingError)
+        with late, self._engine.begin() as connection:
             connection.execute(CreateTable(self._table, if_not_exists=True))
         self._is_made = True
 

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from minifile.errors import MinifileError, NotFound
 from minifile.extensions import exempt_from_csrf
 from minifile.services.uploads import Incoming, receive_upload
+from minifile.units import write_duration
 from minifile.upload.answers import answer_upload
 from minifile.upload.options import OptionReader, expected_sha256
 from minifile.values import Visitor
@@ -24,7 +25,7 @@ from minifile.web.current import (
     utcnow,
 )
 from minifile.web.error_pages import answer_refusal, status_of
-from minifile.web.lifetimes import as_option, lifetime_choices
+from minifile.web.lifetimes import lifetime_choices
 from minifile.web.multipart import Part, read_parts
 from minifile.web.negotiate import answer_format, is_command_line_tool
 
@@ -162,7 +163,7 @@ def _upload_page(error: str | None = None) -> Response:
         "upload/new.html",
         limits=settings.limits,
         choices=lifetime_choices(settings),
-        default_choice=as_option(settings.default_lifetime),
+        default_choice=write_duration(settings.default_lifetime),
         example_url=f"{public_url()}/",
         error=error,
     )

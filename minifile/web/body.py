@@ -131,7 +131,11 @@ def _read_socket(connection: socket.socket, reader: Any, size_bytes: int) -> Ite
             yield ahead
         if not left:
             return
-        ahead = connection.recv(min(left, CHUNK_BYTES))
+        try:
+            ahead = connection.recv(min(left, CHUNK_BYTES))
+        except ConnectionError:
+            # A reset ends a body like any other end; its length tells that it was cut.
+            return
         if not ahead:
             return
 

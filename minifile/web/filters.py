@@ -1,13 +1,12 @@
 """Template filters: sizes, times and kinds of files in the words of the pages."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from flask import Flask
 
-_SIZE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
-_DURATION_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+from minifile.units import duration_in_words, plural, size_in_words
 
 # What a file is, in words; the icon for it; its media types; its extensions. A media type that
 # is not here is looked up by the extension.
@@ -80,8 +79,8 @@ def register(app: Flask) -> None:
         accept=accept,
         basename=basename,
         by_folder=by_folder,
-        duration=duration,
-        filesize=filesize,
+        duration=duration_in_words,
+        filesize=size_in_words,
         in_words=in_words,
         isoutc=isoutc,
         kind=kind,
@@ -91,31 +90,10 @@ def register(app: Flask) -> None:
     )
 
 
-def filesize(size_bytes: int) -> str:
-    """Return `412 KiB`: binary units, one decimal below 100."""
-    if size_bytes < 1024:
-        return f"{size_bytes} B"
-    size, power = size_bytes / 1024, 0
-    # What would round to 1024 belongs to the next unit.
-    while size >= 1023.5 and power < len(_SIZE_UNITS) - 1:
-        size, power = size / 1024, power + 1
-    digits = f"{size:.1f}".removesuffix(".0") if size < 99.95 else f"{size:.0f}"
-    return f"{digits} {_SIZE_UNITS[power]}"
-
-
-def duration(length: timedelta) -> str:
-    """Return `7 days`: the largest unit that leaves no rest."""
-    seconds = round(length.total_seconds())
-    for name, unit_seconds in _DURATION_UNITS:
-        if seconds and seconds % unit_seconds == 0:
-            return plural(seconds // unit_seconds, name)
-    return "no time"
-
-
 def in_words(moment: datetime, now: datetime) -> str:
     """Return how long it is from `now` to `moment`, such as `23 hours`.
 
-    Rounded down, with the rest named where it matters most: `1 day 5 hours`.
+    To the nearest minute, with the rest named where it matters most: `1 day 5 hours`.
     """
     seconds = (moment - now).total_seconds()
     if seconds <= 0:
@@ -147,11 +125,6 @@ def utc(moment: datetime) -> str:
 def isoutc(moment: datetime) -> str:
     """Return `2026-11-23T14:05:00Z`, as `<time datetime>` wants it."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """Return `1 file`, `1,000 files`; `many` is for words that do not just take an s."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def kind(content_type: str, filename: str = "") -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from flask import Flask, render_template_string
 
+from minifile.units import duration_in_words, plural, size_in_words
 from minifile.web import filters
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
@@ -35,7 +36,7 @@ class NamedFile:
     ],
 )
 def test_a_size_is_shown_in_binary_units(size_bytes: int, words: str) -> None:
-    assert filters.filesize(size_bytes) == words
+    assert size_in_words(size_bytes) == words
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_size_is_shown_in_binary_units(size_bytes: int, words: str) -> None:
 def test_a_duration_is_shown_in_the_largest_unit_without_rest(
     length: timedelta, words: str
 ) -> None:
-    assert filters.duration(length) == words
+    assert duration_in_words(length) == words
 
 
 @pytest.mark.parametrize(
@@ -116,10 +117,10 @@ def test_a_file_is_named_by_its_kind(
 
 
 def test_a_noun_follows_its_number() -> None:
-    assert filters.plural(1, "file") == "1 file"
-    assert filters.plural(0, "file") == "0 files"
-    assert filters.plural(1000, "file") == "1,000 files"
-    assert filters.plural(2, "entry", "entries") == "2 entries"
+    assert plural(1, "file") == "1 file"
+    assert plural(0, "file") == "0 files"
+    assert plural(1000, "file") == "1,000 files"
+    assert plural(2, "entry", "entries") == "2 entries"
 
 
 def test_files_are_grouped_by_folder_with_those_in_none_first() -> None:

@@ -1,0 +1,27 @@
+"""Commands run as an admin runs them: in a process of their own."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import MINIFILE
+from flask import Flask
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(app: Flask, tmp_path: Path) -> Run:
+    """Run a command on the instance of `app`; settings as keyword arguments."""
+
+    def run_(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        values = {"instance_path": str(tmp_path / "instance"), "keep_free": "0", **settings}
+        environment = os.environ | {f"MINIFILE_{name.upper()}": v for name, v in values.items()}
+        return subprocess.run(
+            [*MINIFILE, *arguments],
+            env=environment, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    return run_

@@ -1,0 +1,142 @@
+"""Kill a process before and after each step that it takes to the disk, one run a step.
+
+`python -m crash.sweep upload|purge` on the instance that the environment names. Prints what it
+found as JSON. A step is a call of C code that reaches the system or SQLite, as Python's profiler
+sees it, so nothing of the program is replaced.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from itertools import count
+from types import FrameType
+from typing import Any
+
+from conftest import NOW, dispose
+from crash.checking import Digests, count_orphans, digest, find_damage
+from flask import Flask
+from flask_migrate import upgrade
+from services.making import DAY, incoming, make_link, upload
+
+from minifile import create_app
+from minifile.config import migrations_path
+from minifile.services.purge import purge_expired
+from minifile.values import UploadOptions
+
+STEPS = {"open", "close", "write", "fsync", "rename", "unlink", "mkdir", "flock"}
+SQL_STEPS = {"execute", "executemany", "commit"}
+CONTENTS = [b"first" * 1000, b"second" * 1000]
+
+
+@dataclass
+class Found:
+    steps: int = 0
+    acknowledged: int = 0
+    orphans: int = 0
+    damage: list[str] = field(default_factory=list)
+
+
+def main(scenario: str) -> None:
+    app = create_app()
+    with app.app_context():
+        upgrade(directory=str(migrations_path()))
+    dispose(app)
+    print(json.dumps(asdict(SCENARIOS[scenario](app))))
+
+
+def sweep_upload(app: Flask) -> Found:
+    found, promised = Found(), dict[str, Digests]()
+    for step in count(1):
+        survived, told = run_and_kill(step, lambda: upload_two(app))
+        promised |= {code: [digest(content) for content in CONTENTS] for code in told}
+        found.orphans += count_orphans(app)
+        note(found, step, find_damage(app, promised, now=NOW))
+        dispose(app)
+        if survived:
+            found.acknowledged = len(promised)
+            return found
+    raise AssertionError("count() never ends")
+
+
+def sweep_purge(app: Flask) -> Found:
+    found, promised = Found(), dict[str, Digests]()
+    for step in count(1):
+        with app.app_context():
+            make_link(app, *CONTENTS, lifetime=timedelta(minutes=1))
+            promised[make_link(app, b"stays", lifetime=DAY).code] = [digest(b"stays")]
+        dispose(app)
+        later = NOW + timedelta(minutes=1)
+        survived, _ = run_and_kill(step, lambda: purge(app))
+        note(found, step, find_damage(app, promised, now=later))
+        dispose(app)
+        if survived:
+            return found
+    raise AssertionError("count() never ends")
+
+
+def upload_two(app: Flask) -> Iterator[str]:
+    with app.app_context():
+        files = (incoming(f"{n}", content) for n, content in enumerate(CONTENTS))
+        yield upload(app, files, UploadOptions()).link.code
+
+
+def purge(app: Flask) -> Iterator[str]:
+    with app.app_context():
+        purge_expired(storage=app.extensions["minifile"].storage, now=NOW + timedelta(minutes=1))
+    yield from ()
+
+
+def note(found: Found, step: int, damage: list[str]) -> None:
+    found.steps = step
+    found.damage += [f"step {step}: {what}" for what in damage]
+
+
+def run_and_kill(step: int, act: Callable[[], Iterator[str]]) -> tuple[bool, list[str]]:
+    """Run `act` in a child that is killed at a step.
+
+    Returns whether it came to its end, and what it had told before.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        sys.setprofile(killer(step))
+        for told in act():
+            os.write(writing, f"{told}\n".encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told_lines:
+        told = told_lines.read().splitlines()
+    _, status = os.waitpid(child, 0)
+    assert status in (0, signal.SIGKILL), f"step {step}: the child failed with status {status}"
+    return status == 0, told
+
+
+def killer(step: int) -> Callable[[FrameType, str, Any], None]:
+    """Return a profiler that kills its process at the `step`-th beginning or end of a step."""
+    seen = 0
+
+    def profile(_frame: FrameType, event: str, called: Any) -> None:
+        nonlocal seen
+        if event in ("c_call", "c_return") and is_step(called):
+            seen += 1
+            if seen == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return profile
+
+
+def is_step(called: Any) -> bool:
+    if called.__module__ in ("posix", "fcntl"):
+        return called.__name__ in STEPS
+    owner = type(getattr(called, "__self__", None))
+    return owner.__module__ == "sqlite3" and called.__name__ in SQL_STEPS
+
+
+SCENARIOS = {"upload": sweep_upload, "purge": sweep_purge}
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,84 @@
+"""Links for the tests of services, made the way they really come to be."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from conftest import NOW
+from flask import Flask
+
+from minifile.extensions import db, write_transaction
+from minifile.models import File, Link
+from minifile.policy.counting import FileSpan
+from minifile.services.deliveries import Ticket, begin_delivery
+from minifile.services.uploads import Incoming, NewLink, receive_upload
+from minifile.values import Chunk, Span, UploadOptions, Visitor
+
+DAY = timedelta(days=1)
+
+
+def visitor(browser: str | None = None, address: str | None = "192.0.2.1") -> Visitor:
+    return Visitor(browser, address, address or "192.0.2.1", "curl/8.5.0")
+
+
+ALICE = visitor("alice" * 6 + "00")
+BOB = visitor("bob" * 10 + "00", "192.0.2.2")
+CHARLIE = visitor(None, "192.0.2.3")
+
+
+def incoming(filename: str, *chunks: Chunk) -> Incoming:
+    return Incoming(filename, None, iter(chunks))
+
+
+def upload(
+    app: Flask, files: Iterator[Incoming], options: UploadOptions, now: datetime = NOW
+) -> NewLink:
+    instance = app.extensions["minifile"]
+    return receive_upload(
+        files, lambda: options, ALICE, declared_bytes=None,
+        rates=instance.rates, limits=instance.settings.limits, storage=instance.storage,
+        now=lambda: now,
+    )  # fmt: skip
+
+
+def make_link(
+    app: Flask,
+    *contents: bytes,
+    now: datetime = NOW,
+    lifetime: timedelta = DAY,
+    max_downloads: int | None = None,
+    password: str | None = None,
+) -> Link:
+    """Upload `contents` (one small file by default) as Alice, and return the link."""
+    options = UploadOptions(lifetime=lifetime, max_downloads=max_downloads, password=password)
+    files = (incoming(f"{n}.bin", content) for n, content in enumerate(contents or (b"hello",)))
+    return upload(app, files, options, now).link
+
+
+def begin(link: Link, who: Visitor = BOB, now: datetime = NOW) -> Ticket:
+    """Begin to fetch the first file of the link."""
+    file = link.files[0]
+    part = FileSpan(file.id, file.size_bytes, Span(0, file.size_bytes))
+    return begin_delivery(link, who, [part], fresh=True, lease=DAY, now=now)
+
+
+def make_rows(count: int, *, expires_at: datetime) -> None:
+    """Write many links with a file each, but no blobs, in one transaction."""
+    with write_transaction() as session:
+        session.add_all(_row(expires_at, number) for number in range(count))
+
+
+def _row(expires_at: datetime, number: int) -> Link:
+    file = File(
+        filename="a", position=0, content_type="text/plain", size_bytes=3, sha256="0" * 64,
+        crc32=0, storage_key=f"{number:032x}", created_at=NOW,
+    )  # fmt: skip
+    return Link(
+        code=f"row{number:07}", created_at=NOW, expires_at=expires_at, owner_token_hash="0" * 64,
+        state="open", files=[file],
+    )  # fmt: skip
+
+
+def codes_left() -> set[str]:
+    found = set(db.session.scalars(db.select(Link.code)))
+    db.session.commit()
+    return found

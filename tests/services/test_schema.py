@@ -1,0 +1,41 @@
+"""Is the database at the schema that this version needs?"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from minifile.config import migrations_path
+from minifile.errors import SchemaOutdated
+from minifile.extensions import db
+from minifile.services.schema import check_schema
+
+
+def test_a_migrated_database_is_fine(everywhere: Flask):
+    check_schema(migrations_path())
+
+
+def test_an_empty_database_is_outdated(make_app: Callable[..., Flask], tmp_path: Path):
+    app = make_app(database_url=f"sqlite:///{tmp_path}/empty.sqlite")
+
+    with app.app_context(), pytest.raises(SchemaOutdated, match="Run: minifile db upgrade"):
+        check_schema(migrations_path())
+
+
+def test_a_database_before_the_newest_migration_is_outdated(here: Flask, tmp_path: Path):
+    newer = shutil.copytree(migrations_path(), tmp_path / "migrations")
+    (newer / "versions" / "9999_next.py").write_text('revision, down_revision = "9999", "0001"\n')
+
+    with pytest.raises(SchemaOutdated):
+        check_schema(newer)
+
+
+def test_a_database_of_a_newer_version_does_not_fit_either(here: Flask):
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(SchemaOutdated):
+        check_schema(migrations_path())

@@ -1,0 +1,211 @@
+"""What every storage promises (`minifile.storage`); each backend's test inherits this class."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from minifile.codes import new_key
+from minifile.errors import BlobMissing
+from minifile.storage import Storage
+from minifile.values import Chunk
+
+
+class BodyCut(Exception):
+    """What a body raises when the sender goes away."""
+
+
+def broken(*chunks: bytes, error: type[BaseException] = BodyCut) -> Iterator[Chunk]:
+    yield from chunks
+    raise error
+
+
+def keep(storage: Storage, content: bytes, key: str | None = None) -> str:
+    """Store a blob as a finished upload does, and return its key."""
+    key = key or new_key()
+    upload(storage, (key, [content]), keep=True)
+    return key
+
+
+def upload(
+    storage: Storage,
+    *files: tuple[str, Iterable[Chunk]],
+    keep: bool = False,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Put files in one batch; what happens `meanwhile`, before its end, may raise."""
+    with storage.batch() as batch:
+        for key, chunks in files:
+            batch.put(key, chunks)
+        if keep:
+            batch.keep()
+        meanwhile()
+
+
+def cut() -> None:
+    raise BodyCut
+
+
+def keys(storage: Storage) -> list[str]:
+    return sorted(blob.key for blob in storage.blobs())
+
+
+class StorageContract:
+    """Give it a fixture `storage`: an empty one."""
+
+    @pytest.mark.parametrize(
+        "chunks",
+        [
+            pytest.param([], id="no-chunk"),
+            pytest.param([b""], id="empty-chunk"),
+            pytest.param([b"hello"], id="one-chunk"),
+            pytest.param([b"a" * 300_000, b"", b"b" * 5], id="several-chunks"),
+            pytest.param([memoryview(b"hello")[1:4]], id="a-view"),
+        ],
+    )
+    def test_what_was_put_is_read_back(self, storage: Storage, chunks: list[Chunk]) -> None:
+        key = new_key()
+
+        upload(storage, (key, iter(chunks)), keep=True)
+
+        with storage.open(key) as blob:
+            assert blob.read() == b"".join(chunks)
+
+    def test_a_blob_can_be_read_from_any_byte(self, storage: Storage) -> None:
+        key = keep(storage, b"0123456789")
+
+        with storage.open(key) as blob:
+            blob.seek(-3, io.SEEK_END)
+
+            assert blob.read(2) == b"78"
+
+    def test_the_size_is_the_number_of_bytes(self, storage: Storage) -> None:
+        assert storage.size(keep(storage, b"x" * 70_000)) == 70_000
+
+    def test_a_missing_blob_can_not_be_opened(self, storage: Storage) -> None:
+        with pytest.raises(BlobMissing):
+            storage.open(new_key())
+
+    def test_a_missing_blob_has_no_size(self, storage: Storage) -> None:
+        with pytest.raises(BlobMissing):
+            storage.size(new_key())
+
+    def test_a_batch_that_is_not_kept_leaves_nothing(self, storage: Storage) -> None:
+        key = new_key()
+
+        upload(storage, (key, [b"hello"]))
+
+        assert keys(storage) == []
+        with pytest.raises(BlobMissing):
+            storage.size(key)
+
+    def test_a_batch_that_fails_leaves_nothing(self, storage: Storage) -> None:
+        with pytest.raises(BodyCut):
+            upload(storage, (new_key(), [b"one"]), (new_key(), [b"two"]), meanwhile=cut)
+
+        assert keys(storage) == []
+
+    def test_a_kept_batch_stays_when_it_ends_with_an_error(self, storage: Storage) -> None:
+        key = new_key()
+
+        with pytest.raises(BodyCut):
+            upload(storage, (key, [b"hello"]), keep=True, meanwhile=cut)
+
+        assert storage.size(key) == 5
+
+    @pytest.mark.parametrize("error", [BodyCut, KeyboardInterrupt, SystemExit])
+    def test_a_body_that_breaks_off_leaves_nothing_and_its_error_goes_on(
+        self, storage: Storage, error: type[BaseException]
+    ) -> None:
+        with storage.batch() as batch:
+            with pytest.raises(error):
+                batch.put(new_key(), broken(b"x" * 300_000, error=error))
+
+            assert keys(storage) == []
+
+    def test_a_broken_file_takes_the_files_before_it_along(self, storage: Storage) -> None:
+        with pytest.raises(BodyCut):
+            upload(storage, (new_key(), [b"whole"]), (new_key(), broken(b"half")))
+
+        assert keys(storage) == []
+
+    def test_two_uploads_at_once_do_not_touch_each_other(self, storage: Storage) -> None:
+        alices, bobs = new_key(), new_key()
+
+        with storage.batch() as alice:
+            alice.put(alices, [b"alice"])
+            with pytest.raises(BodyCut):
+                upload(storage, (bobs, [b"bob"]), meanwhile=cut)
+            alice.keep()
+
+        assert keys(storage) == [alices]
+
+    def test_a_deleted_blob_is_gone(self, storage: Storage) -> None:
+        key, other = keep(storage, b"hello"), keep(storage, b"stays")
+
+        storage.delete(key)
+
+        assert keys(storage) == [other]
+        with pytest.raises(BlobMissing):
+            storage.open(key)
+
+    def test_deleting_twice_is_no_error(self, storage: Storage) -> None:
+        key = keep(storage, b"hello")
+
+        storage.delete(key)
+        storage.delete(key)
+
+        assert keys(storage) == []
+
+    def test_what_was_opened_is_read_to_its_end_although_it_is_deleted(
+        self, storage: Storage
+    ) -> None:
+        key = keep(storage, b"x" * 1_000_000)
+
+        with storage.open(key) as blob:
+            start = blob.read(10)
+            storage.delete(key)
+
+            assert start + blob.read() == b"x" * 1_000_000
+
+    def test_every_blob_is_listed_with_size_and_age(self, storage: Storage) -> None:
+        expected = {keep(storage, b"x" * size): size for size in (0, 1, 5000)}
+
+        listed = list(storage.blobs())
+
+        assert {blob.key: blob.size_bytes for blob in listed} == expected
+        assert not any(blob.partial for blob in listed)
+        assert all(
+            abs(datetime.now(UTC) - blob.modified_at) < timedelta(minutes=5) for blob in listed
+        )
+
+    def test_an_upload_is_being_written_until_its_batch_ends(self, storage: Storage) -> None:
+        key = new_key()
+        seen = []
+
+        def chunks() -> Iterator[Chunk]:
+            yield b"x" * 300_000
+            seen.append(storage.is_being_written(key))
+
+        with storage.batch() as batch:
+            batch.put(key, chunks())
+            seen.append(storage.is_being_written(key))
+            batch.keep()
+            seen.append(storage.is_being_written(key))
+        seen.append(storage.is_being_written(key))
+
+        assert seen == [True, True, True, False]
+
+    def test_a_key_that_was_never_used_is_not_being_written(self, storage: Storage) -> None:
+        assert storage.is_being_written(new_key()) is False
+
+    def test_free_space_is_a_number_of_bytes_or_unknown(self, storage: Storage) -> None:
+        free_bytes = storage.free_bytes()
+
+        assert free_bytes is None or free_bytes > 0
+
+    def test_the_check_passes_and_leaves_nothing(self, storage: Storage) -> None:
+        storage.check()
+
+        assert keys(storage) == []
