@@ -14,7 +14,6 @@ _DURATION_WORDS = (
     ("minute", 60, "m"),
     ("second", 1, "s"),
 )
-_MOST_DIGITS = 14
 
 
 def parse_size(value: object) -> object:
@@ -39,9 +38,10 @@ def parse_duration(value: object) -> timedelta:
     match = _DURATION.fullmatch(str(value).strip())
     if match is None:
         raise ValueError(f"{value!r} is no duration; write it like 90s, 30m, 12h or 3d")
-    if len(match[1]) > _MOST_DIGITS:
-        raise OverflowError(f"{value!r} is too long a duration")
-    return timedelta(**{_DURATION_UNITS[match[2].lower()]: int(match[1])})
+    try:
+        return timedelta(**{_DURATION_UNITS[match[2].lower()]: float(match[1])})
+    except OverflowError:
+        raise OverflowError(f"{value!r} is too long a duration") from None
 
 
 def split(value: object) -> object:

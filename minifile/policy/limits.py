@@ -21,7 +21,7 @@ def check_file_size(size_bytes: int, limits: Limits) -> None:
     """Raise TooLarge when a file is larger than allowed."""
     if size_bytes > limits.max_file_size:
         raise TooLarge(
-            f"The file is too large: {size_in_words(limits.max_file_size)} are allowed for one file."
+            f"The file is too large: {size_in_words(limits.max_file_size)} are allowed for a file."
         )
 
 

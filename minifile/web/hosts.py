@@ -31,16 +31,18 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def check_trusted(host: str, trusted: frozenset[str] | None) -> None:
-    """Raise BadRequest unless the Host header names this server. None trusts its own names."""
+    """Raise BadRequest unless the Host header names this server.
+
+    Addresses and localhost always do: no stranger's page can be reached under them. None
+    trusts the machine's own names besides.
+    """
     match = _HOST.fullmatch(host)
     if match is None:
         raise BadRequest("The Host header is missing or can't be read.")
     name = match["name"].lower().rstrip(".")
-    if trusted is None:
-        known = name in own_names() or _is_address(name)
-    else:
-        known = any(_matches(name, pattern) for pattern in trusted)
-    if not known:
+    names = own_names() if trusted is None else trusted
+    always = name == "localhost" or _is_address(name)
+    if not always and not any(_matches(name, pattern) for pattern in names):
         raise BadRequest(
             f"This server does not answer to the name {name}. Its admin can allow it with the"
             " setting TRUSTED_HOSTS or PUBLIC_URL."
@@ -49,11 +51,11 @@ def check_trusted(host: str, trusted: frozenset[str] | None) -> None:
 
 @cache
 def own_names() -> frozenset[str]:
-    """Return localhost and the machine's names, short and full, each also with `.local`."""
+    """Return the machine's names, short and full, each also with `.local`."""
     names = {socket.gethostname(), socket.getfqdn()}
     names |= {name.split(".")[0] for name in names}
     lowered = {name.lower().rstrip(".") for name in names if name}
-    return frozenset({"localhost"} | lowered | {f"{name}.local" for name in lowered})
+    return frozenset(lowered | {f"{name}.local" for name in lowered})
 
 
 def _trusted_names(settings: Settings) -> frozenset[str] | None:

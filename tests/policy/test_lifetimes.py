@@ -25,7 +25,6 @@ LIMITS = Limits(
     ("text", "meant"),
     [
         ("90m", timedelta(minutes=90)),
-        ("5min", timedelta(minutes=5)),
         ("12h", timedelta(hours=12)),
         ("3d", timedelta(days=3)),
         ("2W", timedelta(weeks=2)),
@@ -38,7 +37,7 @@ def test_a_number_with_a_unit_is_a_lifetime(text: str, meant: timedelta):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "3", "d", "-1d", "1.5h", "1y", "1d12h", "٣d", "1e3d", "never", "9" * 10 + "m"]
+    "text", ["", "3", "d", "-1d", "1.5h", "1y", "1d12h", "٣d", "1e3d", "never"]
 )
 def test_anything_else_is_refused_with_an_example(text: str):
     with pytest.raises(BadOption, match="like 90m, 12h or 3d"):
@@ -53,7 +52,7 @@ def test_no_text_breaks_the_parser(text: str):
 
 @pytest.mark.parametrize("unit", ["m", "h", "d", "w"])
 def test_a_number_beyond_all_time_is_just_very_long(unit: str):
-    assert parse_lifetime(f"999999999{unit}") > LIMITS.max_lifetime
+    assert parse_lifetime(f"{'9' * 5000}{unit}") > LIMITS.max_lifetime
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(minutes=1), timedelta(days=30)])
