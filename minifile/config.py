@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -100,8 +100,6 @@ class Settings(BaseModel):
     trusted_hosts: Names = ()
     # How many proxies in front may be believed about the visitor's address.
     trusted_proxies: int = Field(default=0, ge=0, le=10)
-    # Who may upload.
-    upload_access: Literal["anyone"] = "anyone"
     # The largest file, in bytes.
     max_file_size: Size = 2 * 2**30
     # The largest upload as a whole, in bytes.

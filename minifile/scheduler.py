@@ -15,7 +15,13 @@ from flask import Flask
 
 from minifile.services.leases import take_lease
 from minifile.services.purge import purge_expired
-from minifile.web.current import current_rates, current_settings, current_storage, utcnow
+from minifile.web.current import (
+    current_rates,
+    current_settings,
+    current_storage,
+    instance_of,
+    utcnow,
+)
 
 log = logging.getLogger("minifile")
 
@@ -25,7 +31,7 @@ _ASK_EVERY = timedelta(minutes=1)
 
 def start_scheduler(app: Flask) -> BackgroundScheduler:
     """Start the jobs of this process in a thread; the caller shuts it down."""
-    interval: timedelta = app.extensions["minifile"].settings.purge_interval
+    interval = instance_of(app).settings.purge_interval
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.add_job(
         _run_purge,

@@ -3,9 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 # A piece of a body or of a blob on its way; a view spares the copy.
 Chunk = bytes | memoryview
+
+
+class LinkState(StrEnum):
+    """Where a link stands; expired and exhausted follow from its dates and counts."""
+
+    OPEN = "open"
+    REVOKED = "revoked"
+    DELETING = "deleting"
+
+
+class Role(StrEnum):
+    """What a browser may do with a link."""
+
+    OWNER = "owner"
+    UNLOCKED = "unlocked"
 
 
 @dataclass(frozen=True, slots=True)

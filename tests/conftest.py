@@ -213,7 +213,7 @@ class RunningServer:
         return self.process.wait(timeout=60)
 
 
-MINIFILE = [sys.executable, "-c", "from minifile.cli import main; main()"]
+MINIFILE = [sys.executable, "-m", "minifile"]
 
 
 @pytest.fixture

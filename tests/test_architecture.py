@@ -5,10 +5,11 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import FIREFOX, shell
+from conftest import FIREFOX, shell, skip_or_fail
 from flask import Flask
 from services.making import make_link
 from werkzeug.routing import Rule
@@ -54,7 +55,8 @@ def functions(path: Path) -> Iterator[ast.FunctionDef]:
 
 
 def test_calls_go_down_the_layers():
-    pytest.importorskip("importlinter", reason="make lint checks it too, and installs it")
+    if find_spec("importlinter") is None:
+        skip_or_fail("needs import-linter: make lint installs it, and checks the same")
     lint = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as l; l()"]
 
     done = subprocess.run(

@@ -122,7 +122,6 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(folder: Path):
         ("code_length", "ten", "integer"),
         ("trusted_proxies", -1, "greater than or equal to 0"),
         ("delivery_lease", "25h", "less than or equal to 1 day"),
-        ("upload_access", "nobody", "'anyone'"),
         ("rate_uploads", 0, "greater than or equal to 1"),
         ("public_url", "files.example.org", "without a path"),
         ("public_url", "ftp://files.example.org", "without a path"),

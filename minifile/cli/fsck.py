@@ -5,7 +5,7 @@ import sys
 import click
 from flask.cli import with_appcontext
 
-from minifile.services.fsck import check_blobs
+from minifile.services.fsck import list_faults
 from minifile.services.fsck import repair as repair_finding
 from minifile.web.current import current_storage
 
@@ -21,7 +21,7 @@ def fsck(*, repair: bool, digests: bool) -> None:
     """
     storage = current_storage()
     found = repaired = 0
-    for finding in check_blobs(storage=storage, digests=digests):
+    for finding in list_faults(storage=storage, digests=digests):
         found += 1
         done = repair and repair_finding(finding, storage=storage)
         repaired += done

@@ -1,14 +1,13 @@
 """`minifile serve`: the production server."""
 
 import click
-from flask import Flask, current_app
 from flask.cli import with_appcontext
 from flask_migrate import upgrade
 
 from minifile.extensions import db
 from minifile.server.application import serve as serve_app
 from minifile.services.schema import check_schema
-from minifile.web.current import current_instance
+from minifile.web.current import current_application, current_instance
 
 
 @click.command("serve")
@@ -30,5 +29,4 @@ def serve(host: str, port: int, workers: int | None, threads: int | None) -> Non
     # Workers must not share connections that were opened before the fork.
     db.session.remove()
     db.engine.dispose()
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    serve_app(app, host=host, port=port, workers=workers, threads=threads)
+    serve_app(current_application(), host=host, port=port, workers=workers, threads=threads)

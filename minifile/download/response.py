@@ -7,18 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from flask import Response, current_app, request
+from flask import Response, request
 
-from minifile.services.deliveries import Ticket, end_delivery, renew_delivery
+from minifile.services.deliveries import IN_FLIGHT_FOR, Ticket, end_delivery, renew_delivery
 from minifile.values import Span
 from minifile.web.connection import AckedBytes, keep_send_timeout, socket_of
-from minifile.web.current import current_transfers, utcnow
+from minifile.web.current import current_application, current_transfers, utcnow
 
 log = logging.getLogger("minifile")
 
 CHUNK_BYTES = 256 * 1024
-# In-flight marks last a minute.
-_RENEW_SECONDS = 20.0
+_RENEW_SECONDS = IN_FLIGHT_FOR.total_seconds() / 3
 _SEND_TIMEOUT_SECONDS = 60
 _STALL_SECONDS = 10.0
 
@@ -50,7 +49,8 @@ class Transfer:
         self._accepted = 0
         self._renewed_at = time.monotonic()
         self._is_closed = False
-        self._app = current_app._get_current_object()  # type: ignore[attr-defined]
+        self._app = current_application()
+        self._transfers = current_transfers()
 
     def __iter__(self) -> Iterator[bytes]:
         if self._connection is not None:
@@ -74,7 +74,7 @@ class Transfer:
             if self._source.ticket is not None:
                 self._settle(self._source.ticket)
         finally:
-            self._app.extensions["minifile"].transfers.end(self._address)
+            self._transfers.end(self._address)
 
     def _settle(self, ticket: Ticket) -> None:
         try:

@@ -8,9 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from minifile.extensions import Base
 from minifile.models.types import Id, UtcDateTime
 
-OWNER = "owner"
-UNLOCKED = "unlocked"
-
 
 class BrowserAccess(Base):
     """One right of one browser on one link: to manage it, or to open it without its password.

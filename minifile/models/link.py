@@ -8,13 +8,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from minifile.extensions import Base
 from minifile.models.types import Id, UtcDateTime
+from minifile.values import LinkState
 
 if TYPE_CHECKING:
     from minifile.models.file import File
-
-OPEN = "open"
-REVOKED = "revoked"
-DELETING = "deleting"
 
 
 class Link(Base):
@@ -51,7 +48,7 @@ class Link(Base):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     owner_token_hash: Mapped[str] = mapped_column(String(64))
     note: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(16), default=OPEN)
+    state: Mapped[str] = mapped_column(String(16), default=LinkState.OPEN)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     files: Mapped[list["File"]] = relationship(

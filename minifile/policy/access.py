@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from minifile.errors import LinkExpired, LinkNotFound, LinkRevoked
+from minifile.values import LinkState
 
 
 class Readable(Protocol):
@@ -20,9 +21,9 @@ def check_open(link: Readable, now: datetime) -> None:
 
     A link ends at `expires_at` to the microsecond, whether or not the purge has come by.
     """
-    if link.state == "revoked":
+    if link.state == LinkState.REVOKED:
         raise LinkRevoked
     if now >= link.expires_at:
         raise LinkExpired(link.expires_at)
-    if link.state != "open":
+    if link.state != LinkState.OPEN:
         raise LinkNotFound

@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from minifile.config import DEFAULT_THREADS
 from minifile.scheduler import start_scheduler
 from minifile.server.logs import RouteLogger
+from minifile.web.current import instance_of
 
 _serving = threading.local()
 
@@ -46,7 +47,7 @@ class Server(BaseApplication):
 def serve(app: Flask, *, host: str, port: int, workers: int | None, threads: int | None) -> None:
     """Serve until SIGTERM or SIGINT; running transfers may end within STOP_TIMEOUT."""
     raise_open_files_limit()
-    instance = app.extensions["minifile"]
+    instance = instance_of(app)
     if instance.settings.max_transfers_per_address is None:
         instance.transfers.limit = max(1, (threads or DEFAULT_THREADS) // 2)
     options = server_options(app, host=host, port=port, workers=workers, threads=threads)
@@ -57,7 +58,7 @@ def server_options(
     app: Flask, *, host: str, port: int, workers: int | None, threads: int | None
 ) -> dict[str, Any]:
     """Return gunicorn's settings."""
-    stop_timeout = app.extensions["minifile"].settings.stop_timeout
+    stop_timeout = instance_of(app).settings.stop_timeout
     return {
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": workers or max(2, min(os.cpu_count() or 1, 8)),

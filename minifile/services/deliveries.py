@@ -16,12 +16,11 @@ from sqlalchemy.orm.attributes import set_committed_value
 from minifile.errors import LinkExhausted
 from minifile.extensions import db, write_transaction
 from minifile.models import Delivery, Link, Slot
-from minifile.models.link import OPEN
 from minifile.policy.access import check_open
 from minifile.policy.counting import MAX_REQUESTS, FileSpan, Start, covers, may_join, merge
 from minifile.services.clients import client_hashes, known_client_hashes
 from minifile.services.links import lock_link
-from minifile.values import Span, Visitor
+from minifile.values import LinkState, Span, Visitor
 
 # A response that has not been heard of for so long is taken for dead.
 IN_FLIGHT_FOR = timedelta(seconds=60)
@@ -156,7 +155,7 @@ def _take_slot(link: Link, client: str | None, lease: timedelta, now: datetime) 
         update(Link)
         .where(
             Link.id == link.id,
-            Link.state == OPEN,
+            Link.state == LinkState.OPEN,
             Link.expires_at > now,
             or_(Link.max_downloads.is_(None), Link.download_count < Link.max_downloads),
         )

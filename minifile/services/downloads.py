@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from minifile.models import File, Link
-from minifile.models.browser_access import OWNER
 from minifile.policy import types
 from minifile.policy.counting import FileSpan
 from minifile.services.archive import Layout, Member
@@ -16,7 +15,7 @@ from minifile.services.ownership import rights_of
 from minifile.services.rate_limits import RateLimits
 from minifile.services.unlocking import check_unlocked
 from minifile.storage import Storage
-from minifile.values import Span, Visitor
+from minifile.values import Role, Span, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def find_readable_link(code: str, visitor: Visitor, *, rates: RateLimits, now: d
     link = find_open_link(code, visitor, rates=rates, now=now)
     rights = rights_of(visitor, link)
     check_unlocked(link, visitor, rights, rates=rates, now=now)
-    return Reading(link, visitor, is_owner=OWNER in rights)
+    return Reading(link, visitor, is_owner=Role.OWNER in rights)
 
 
 def check_download(reading: Reading, *, now: datetime) -> None:

@@ -9,9 +9,9 @@ from sqlalchemy import delete, exists, select
 from minifile.errors import BlobMissing
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import File, Link
-from minifile.models.link import DELETING
 from minifile.services.purge import orphan_blobs
 from minifile.storage import Storage
+from minifile.values import LinkState
 
 MISSING = "missing blob"
 WRONG_SIZE = "wrong size"
@@ -31,7 +31,7 @@ class Finding:
     file_id: int | None = None
 
 
-def check_blobs(*, storage: Storage, digests: bool = False) -> Iterator[Finding]:
+def list_faults(*, storage: Storage, digests: bool = False) -> Iterator[Finding]:
     """Yield every fault. With `digests`, every byte is read.
 
     Links whose purge has begun are left out: the next purge finishes them.
@@ -70,7 +70,7 @@ def _files() -> Iterator[File]:
         query = (
             select(File)
             .join(Link)
-            .where(File.id > last, Link.state != DELETING)
+            .where(File.id > last, Link.state != LinkState.DELETING)
             .order_by(File.id)
             .limit(_PAGE)
         )
@@ -96,7 +96,7 @@ def _fault(file: File, storage: Storage, *, digests: bool) -> str | None:
 
 def _was_deleted(file: File) -> bool:
     """Say whether a purge took the file between the listing and the look at its blob."""
-    query = select(File.id).join(Link).where(File.id == file.id, Link.state != DELETING)
+    query = select(File.id).join(Link).where(File.id == file.id, Link.state != LinkState.DELETING)
     gone = db.session.execute(query).first() is None
     release_connection()
     return gone

@@ -12,7 +12,7 @@ from minifile.storage import Storage
 from minifile.values import Limits
 
 
-def find_problems(*, storage: Storage, limits: Limits, migrations: Path) -> list[str]:
+def list_problems(*, storage: Storage, limits: Limits, migrations: Path) -> list[str]:
     """Return one sentence for each thing that keeps the instance from serving; none is good."""
     checks: list[Callable[[], None]] = [
         lambda: check_schema(migrations),

@@ -13,8 +13,6 @@ from sqlalchemy.orm import selectinload
 from minifile.errors import BadOption, LinkNotFound, NotFound
 from minifile.extensions import db, write_transaction
 from minifile.models import BrowserAccess, File, Link
-from minifile.models.browser_access import UNLOCKED
-from minifile.models.link import REVOKED
 from minifile.policy.access import check_open
 from minifile.policy.lifetimes import check_lifetime
 from minifile.policy.limits import check_max_downloads, check_note, check_password
@@ -22,7 +20,7 @@ from minifile.policy.names import clean_path, number_equal_names
 from minifile.services import ownership
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
-from minifile.values import Limits, Visitor
+from minifile.values import Limits, LinkState, Role, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def change_link(link: Link, changes: LinkChanges, *, limits: Limits, now: dateti
             row.password_hash = password_hash
             session.execute(
                 delete(BrowserAccess).where(
-                    BrowserAccess.link_id == row.id, BrowserAccess.role == UNLOCKED
+                    BrowserAccess.link_id == row.id, BrowserAccess.role == Role.UNLOCKED
                 )
             )
 
@@ -117,7 +115,7 @@ def revoke_link(link: Link, *, now: datetime) -> None:
     """End the link at once; running transfers end by themselves. Revoking twice is no error."""
     with write_transaction():
         row = lock_link(link.id)
-        row.state = REVOKED
+        row.state = LinkState.REVOKED
         row.closed_at = now
 
 

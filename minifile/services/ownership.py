@@ -10,15 +10,14 @@ from minifile.codes import token_hash
 from minifile.errors import LinkNotFound
 from minifile.extensions import db, write_transaction
 from minifile.models import BrowserAccess, Link
-from minifile.models.browser_access import OWNER, UNLOCKED
-from minifile.values import Visitor
+from minifile.values import Role, Visitor
 
 
 def rights_of(visitor: Visitor, link: Link) -> frozenset[str]:
     """Return what the visitor has proved, by owner token or by browser: `owner`, `unlocked`."""
     rights: set[str] = set()
     if visitor.owner_token is not None and holds_owner_token(link, visitor.owner_token):
-        rights.add(OWNER)
+        rights.add(Role.OWNER)
     if visitor.browser is not None:
         query = select(BrowserAccess.role).where(
             BrowserAccess.browser_hash == token_hash(visitor.browser),
@@ -30,7 +29,7 @@ def rights_of(visitor: Visitor, link: Link) -> frozenset[str]:
 
 def is_owner(link: Link, visitor: Visitor) -> bool:
     """Say whether the visitor proves to be the sender."""
-    return OWNER in rights_of(visitor, link)
+    return Role.OWNER in rights_of(visitor, link)
 
 
 def holds_owner_token(link: Link, owner_token: str) -> bool:
@@ -43,13 +42,13 @@ def remember_owner(link: Link, browser: str, owner_token: str, *, now: datetime)
     if not holds_owner_token(link, owner_token):
         raise LinkNotFound
     with write_transaction() as session:
-        give_access(session, link, browser, OWNER, now)
+        give_access(session, link, browser, Role.OWNER, now)
 
 
 def remember_unlocked(link: Link, browser: str, *, now: datetime) -> None:
     """Let this browser open the link without its password from now on."""
     with write_transaction(durable=False) as session:
-        give_access(session, link, browser, UNLOCKED, now)
+        give_access(session, link, browser, Role.UNLOCKED, now)
 
 
 def give_access(session: Session, link: Link, browser: str, role: str, now: datetime) -> None:

@@ -16,10 +16,9 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Delivery, File, Link, Slot
-from minifile.models.link import DELETING, OPEN
 from minifile.services.clients import destroy_old_salts
 from minifile.storage import Storage
-from minifile.values import StoredBlob
+from minifile.values import LinkState, StoredBlob
 
 BATCH = 200
 _BLOB_BATCH = 500
@@ -80,7 +79,7 @@ def _mark_batch(now: datetime) -> Sequence[int]:
     in_flight = exists().where(
         Slot.link_id == Link.id, Delivery.slot_id == Slot.id, Delivery.in_flight_until > now
     )
-    is_over = and_(or_(Link.state != OPEN, Link.expires_at <= now), ~in_flight)
+    is_over = and_(or_(Link.state != LinkState.OPEN, Link.expires_at <= now), ~in_flight)
     ids = db.session.scalars(select(Link.id).where(is_over).limit(BATCH)).all()
     release_connection()
     if not ids:
@@ -90,7 +89,7 @@ def _mark_batch(now: datetime) -> Sequence[int]:
         marked = session.scalars(
             update(Link)
             .where(Link.id.in_(ids), is_over)
-            .values(state=DELETING, closed_at=func.coalesce(Link.closed_at, now))
+            .values(state=LinkState.DELETING, closed_at=func.coalesce(Link.closed_at, now))
             .returning(Link.id)
             .execution_options(synchronize_session=False)
         )

@@ -17,7 +17,6 @@ from minifile.codes import new_code, new_key, new_token, token_hash
 from minifile.errors import BadOption, BadUpload, DigestMismatch
 from minifile.extensions import release_connection, write_transaction
 from minifile.models import File, Link
-from minifile.models.browser_access import OWNER
 from minifile.policy.lifetimes import check_lifetime, parse_lifetime
 from minifile.policy.limits import (
     check_file_count,
@@ -34,7 +33,7 @@ from minifile.services.ownership import give_access
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.storage import Batch, Storage
-from minifile.values import Chunk, Limits, UploadOptions, Visitor
+from minifile.values import Chunk, Limits, Role, UploadOptions, Visitor
 
 __all__ = ["Incoming", "NewLink", "check_options", "parse_lifetime", "receive_upload"]
 
@@ -221,11 +220,9 @@ def _new_link(options: UploadOptions, owner_token: str, limits: Limits, now: dat
         created_at=now,
         expires_at=now + (options.lifetime or limits.default_lifetime),
         max_downloads=options.max_downloads,
-        download_count=0,
         password_hash=None if options.password is None else hash_password(options.password),
         owner_token_hash=token_hash(owner_token),
         note=options.note or None,
-        state="open",
     )
 
 
@@ -240,7 +237,7 @@ def _save(link: Link, visitor: Visitor, batch: Batch, code_length: int) -> None:
                 session.add(link)
                 session.flush()
                 if visitor.browser is not None:
-                    give_access(session, link, visitor.browser, OWNER, link.created_at)
+                    give_access(session, link, visitor.browser, Role.OWNER, link.created_at)
                     session.flush()
                 # From here on a failed commit must not take the bytes: it may have happened.
                 batch.keep()

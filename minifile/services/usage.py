@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 
 from minifile.extensions import db, release_connection
 from minifile.models import Delivery, File, Link
-from minifile.models.link import OPEN
 from minifile.storage import Storage
+from minifile.values import LinkState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Usage:
 
 def measure_usage(*, storage: Storage, now: datetime) -> Usage:
     """Count links, files, bytes and downloads."""
-    is_open = (Link.state == OPEN) & (Link.expires_at > now)
+    is_open = (Link.state == LinkState.OPEN) & (Link.expires_at > now)
     total, links_open, downloads = db.session.execute(
         select(
             func.count(),

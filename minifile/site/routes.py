@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import Blueprint, Response, current_app, jsonify, make_response
 
 from minifile.errors import NotFound
-from minifile.services.health import find_problems
+from minifile.services.health import list_problems
 from minifile.web.current import current_instance, current_settings, public_url, utcnow
 from minifile.web.proxies import proxy_warning
 
@@ -24,7 +24,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Say whether uploads and downloads would work; 503 with the reasons when not."""
     instance = current_instance()
-    problems = find_problems(
+    problems = list_problems(
         storage=instance.storage,
         limits=instance.settings.limits,
         migrations=instance.migrations,

@@ -45,7 +45,7 @@ def new() -> Response:
 
 
 @bp.post("/")
-@exempt_from_csrf
+@exempt_from_csrf  # Judged by headers: the form token stands behind the body.
 def create() -> Response:
     """Receive a form: any number of files in fields of any name, options in any order."""
     visitor = uploading_visitor()
@@ -56,7 +56,7 @@ def create() -> Response:
 
 @bp.put("/")
 @bp.put("/<filename>")
-@exempt_from_csrf
+@exempt_from_csrf  # Judged by headers: the form token stands behind the body.
 def put(filename: str = "") -> Response:
     """Receive one file as the body."""
     visitor = uploading_visitor()
@@ -71,7 +71,7 @@ def put(filename: str = "") -> Response:
 
 
 @bp.put("/<path:_path>")
-@exempt_from_csrf
+@exempt_from_csrf  # Judged by headers: the form token stands behind the body.
 def put_deeper(_path: str) -> Response:
     """Refuse a path with folders: only a form makes them."""
     raise NotFound("A PUT takes one name behind the slash. Send folders with a form.")

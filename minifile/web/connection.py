@@ -5,9 +5,11 @@ know nothing and say so by returning None.
 """
 
 import contextlib
+import fcntl
 import socket
 import struct
 import sys
+import termios
 import time
 from collections.abc import Callable
 from typing import Any
@@ -118,9 +120,6 @@ class AckedBytes:
 
 def _queued_bytes(connection: socket.socket) -> int:
     """Return SIOCOUTQ: what the socket holds that was not acknowledged (tcp(7))."""
-    import fcntl
-    import termios
-
     answer = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0" * 4)
     queued: int = struct.unpack("=i", answer)[0]
     return queued

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from flask import current_app, request, session
+from flask import Flask, current_app, request, session
 
 from minifile.codes import new_token
 from minifile.config import Settings
@@ -32,8 +32,17 @@ class Instance:
     transfers: Transfers
 
 
+def instance_of(app: Flask) -> Instance:
+    return cast(Instance, app.extensions["minifile"])
+
+
 def current_instance() -> Instance:
-    return cast(Instance, current_app.extensions["minifile"])
+    return instance_of(current_app)
+
+
+def current_application() -> Flask:
+    """Return the application itself, for what outlives the request."""
+    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
 
 
 def current_settings() -> Settings:

@@ -38,7 +38,7 @@ def register(app: Flask) -> None:
 
 def _add_headers(response: Response) -> Response:
     if request.endpoint == "static" and response.status_code in (200, 304):
-        # The address of an asset changes with its content (see `static_url`).
+        # The address of an asset changes with its content (see `version_assets` in routing).
         seconds = int(_STATIC_MAX_AGE.total_seconds())
         response.headers["Cache-Control"] = f"public, max-age={seconds}, immutable"
     for name, value in PAGE_HEADERS.items():

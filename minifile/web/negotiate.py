@@ -13,7 +13,7 @@ _JSON = ("application/json", "application/problem+json")
 # Programs that fetch what they are pointed at because somebody typed it into a shell.
 _COMMAND_LINE = re.compile(
     r"^(curl|wget2?|aria2|httpie|xh|python-requests|python-urllib|python-httpx|libfetch|fetch"
-    r"|axel|lftp|lwp-request|libwww-perl|http_get)\b|\b(windows)?powershell\b|^fetch libfetch",
+    r"|axel|lftp|lwp-request|libwww-perl|http_get)\b|\b(windows)?powershell\b",
     re.IGNORECASE,
 )
 
@@ -21,18 +21,18 @@ _COMMAND_LINE = re.compile(
 # CUBOT is a maker of phones.
 _PREVIEW_BOT = re.compile(
     r"(?<!cu)bot\b|crawler|spider|facebookexternalhit|facebookcatalog|meta-externalagent"
-    r"|slack-imgproxy|slackbot|whatsapp|skypeuripreview|microsoftpreview|ms-office|mattermost"
+    r"|slack-imgproxy|whatsapp|skypeuripreview|microsoftpreview|ms-office|mattermost"
     r"|embedly|iframely|vkshare|viber|snapchat|mastodon|pleroma|misskey|bluesky|cardyb"
     r"|google-pagerenderer|googleimageproxy|google-safety|yahoomailproxy|outbrain|pinterest"
     r"|linkpreview|link preview|urlpreview|unfurl|zulip|synapse|rocket\.chat|nextcloud|kakaotalk"
-    r"|quora link preview|tumblr|flipboard|bitlybot|w3c_validator|proofpoint|mimecast",
+    r"|tumblr|flipboard|w3c_validator|proofpoint|mimecast",
     re.IGNORECASE,
 )
 
 
 def names_in_accept(*media_types: str) -> bool:
     """Say whether the Accept header names one of the types itself, not by a wildcard."""
-    named = {value.split(";")[0].strip().lower() for value, q in _accept() if q > 0}
+    named = {value.split(";")[0].strip().lower() for value, q in request.accept_mimetypes if q > 0}
     return not named.isdisjoint(media_types)
 
 
@@ -40,7 +40,7 @@ def answer_format() -> Format:
     """Return the form of the answer; where HTML and JSON are both named, the better q wins."""
     html, json = names_in_accept("text/html"), names_in_accept(*_JSON)
     if html and json:
-        accept = _accept()
+        accept = request.accept_mimetypes
         return "html" if accept.quality("text/html") >= _best_json(accept) else "json"
     if html:
         return "html"
@@ -59,10 +59,6 @@ def is_preview() -> bool:
     if any("prefetch" in purpose.lower() for purpose in purposes):
         return True
     return _PREVIEW_BOT.search(request.headers.get("User-Agent", "")) is not None
-
-
-def _accept() -> MIMEAccept:
-    return request.accept_mimetypes
 
 
 def _best_json(accept: MIMEAccept) -> float:

@@ -9,7 +9,7 @@ from flask import Flask
 from minifile.errors import BlobMissing
 from minifile.extensions import db
 from minifile.models import Link
-from minifile.services.fsck import ORPHAN, check_blobs
+from minifile.services.fsck import ORPHAN, list_faults
 from minifile.services.purge import purge_expired
 from minifile.storage.local import LocalStorage
 
@@ -39,7 +39,7 @@ def find_damage(app: Flask, promised: Mapping[str, Digests], *, now: datetime) -
 def count_orphans(app: Flask) -> int:
     with app.app_context():
         storage = app.extensions["minifile"].storage
-        return sum(fault.fault == ORPHAN for fault in check_blobs(storage=storage))
+        return sum(fault.fault == ORPHAN for fault in list_faults(storage=storage))
 
 
 def _broken_promises(promised: Mapping[str, Digests], storage: LocalStorage) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _digest_of(key: str, storage: LocalStorage) -> str:
 
 
 def _faults(storage: LocalStorage, but: str = "") -> Iterator[str]:
-    found = check_blobs(storage=storage, digests=True)
+    found = list_faults(storage=storage, digests=True)
     yield from (f"{fault.fault}: {fault.key}" for fault in found if fault.fault != but)
 
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from conftest import skip_or_fail
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,7 +56,7 @@ def write_sparse(path: Path, layout: Layout) -> None:
 def run(program: str, *arguments: object) -> str:
     found = shutil.which(program)
     if found is None:
-        pytest.skip(f"install {program} to check archives with it")
+        skip_or_fail(f"needs {program}: install it (apt install {program})")
     command = [found, *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
@@ -107,18 +108,11 @@ def test_a_member_carries_its_time_in_utc(modified_at: datetime, stored: tuple[i
     assert archive.getinfo("a").date_time == stored
 
 
-@pytest.mark.parametrize(
-    ("program", "arguments"),
-    [("unzip", ["-t"]), ("7z", ["t"]), ("bsdtar", ["-tf"])],
-    ids=["unzip", "7z", "bsdtar"],
-)
-def test_other_programs_accept_an_archive(
-    tmp_path: Path, program: str, arguments: list[str]
-) -> None:
+def test_unzip_accepts_an_archive(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(read(Layout(members(CONTENTS)), list(CONTENTS.values())))
 
-    run(program, *arguments, path)
+    assert "No errors" in run("unzip", "-t", path)
 
 
 @given(

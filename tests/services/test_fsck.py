@@ -18,7 +18,7 @@ from minifile.services.fsck import (
     WRONG_DIGEST,
     WRONG_SIZE,
     Finding,
-    check_blobs,
+    list_faults,
     repair,
 )
 from minifile.services.purge import purge_expired
@@ -29,7 +29,7 @@ from minifile.values import Chunk, UploadOptions
 
 
 def findings(storage: Storage, *, digests: bool = False) -> list[Finding]:
-    return list(check_blobs(storage=storage, digests=digests))
+    return list(list_faults(storage=storage, digests=digests))
 
 
 def orphan(storage: Storage) -> str:
@@ -132,7 +132,7 @@ def test_a_purge_in_the_middle_of_the_check_is_no_fault(here: Flask, storage: Lo
     damaged = make_link(here, b"hello")
     path_of(damaged, storage).write_bytes(b"hell")
     first = make_link(here, b"hello", lifetime=timedelta(minutes=1))
-    found = check_blobs(storage=storage)
+    found = list_faults(storage=storage)
 
     seen = [next(found)]
     purge_expired(storage=storage, now=NOW + timedelta(minutes=1))

@@ -9,14 +9,14 @@ from sqlalchemy import text
 
 from minifile.config import migrations_path
 from minifile.extensions import db
-from minifile.services.health import find_problems
+from minifile.services.health import list_problems
 from minifile.storage import Storage
 from minifile.storage.local import LocalStorage
 
 
 def problems(app: Flask, storage: Storage | None = None, keep_free: int = 0) -> list[str]:
     instance = app.extensions["minifile"]
-    return find_problems(
+    return list_problems(
         storage=storage or instance.storage,
         limits=replace(instance.settings.limits, keep_free=keep_free),
         migrations=migrations_path(),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.http import parse_options_header
 
-from minifile.web.disposition import attachment, inline
+from minifile.web.disposition import attachment
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,6 @@ def test_a_name_that_is_no_token_is_sent_in_both_forms(
 )
 def test_a_plain_name_is_sent_once(filename: str, sent: str) -> None:
     assert attachment(filename) == f'attachment; filename="{sent}"'
-
-
-def test_inline_differs_in_its_first_word_only() -> None:
-    assert inline("é.png") == attachment("é.png").replace("attachment", "inline", 1)
 
 
 @given(st.text(st.characters()))
