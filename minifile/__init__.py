@@ -48,10 +48,22 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 16, "max_overflow": 48, "pool_timeout": 30},
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings),
         MAX_CONTENT_LENGTH=_MAX_FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=_MAX_FORM_BYTES,
     )
+
+
+def _engine_options(settings: Settings) -> dict[str, Any]:
+    """Return how connections are pooled; a server's own limit is shared by all processes."""
+    sizes = (16, 48) if settings.uses_sqlite else (8, 8)
+    return {
+        "pool_size": sizes[0],
+        "max_overflow": sizes[1],
+        "pool_timeout": 30,
+        # Statements in a log must not show codes and hashes.
+        "hide_parameters": True,
+    }
 
 
 def _set_up_database(app: Flask, settings: Settings) -> None:

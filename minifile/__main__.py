@@ -7,6 +7,7 @@ from flask.cli import FlaskGroup
 
 from minifile import create_app
 from minifile.errors import MinifileError
+from minifile.extensions import DATABASE_UNAVAILABLE
 
 
 def main() -> None:
@@ -25,6 +26,9 @@ def main() -> None:
         group.main(prog_name="minifile")
     except MinifileError as error:
         click.echo(str(error), err=True)
+        sys.exit(1)
+    except DATABASE_UNAVAILABLE as error:
+        click.echo(f"The database does not answer: {error}", err=True)
         sys.exit(1)
 
 

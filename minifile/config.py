@@ -144,7 +144,7 @@ class Settings(BaseModel):
     # Links made from one address in a minute.
     rate_uploads: RateLimit = 300
     # Uploads and downloads from one address at once in a process. Default: half of its threads.
-    max_transfers_per_address: RateLimit = None
+    max_transfers_per_address: int | None = Field(default=None, ge=1)
     # Where to report a security problem (a mailto: or https: address), for security.txt.
     security_contact: str | None = None
 

@@ -15,12 +15,16 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import Connection, Engine, MetaData, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from minifile.errors import ServiceBusy
 
 BUSY_TIMEOUT_MS = 15_000
+
+# What the driver or the pool raises when the database can't be reached, or not in time.
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 
 View = TypeVar("View", bound=Callable[..., Any])
 

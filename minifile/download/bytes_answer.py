@@ -15,7 +15,7 @@ from minifile.download.conditional import (
     evaluate,
     requested_span,
 )
-from minifile.download.response import Source, send, starting_transfer
+from minifile.download.response import Source, Transfer, starting_transfer
 from minifile.download.sources import open_archive_source, open_file_source
 from minifile.models import File, Link
 from minifile.services.downloads import (
@@ -78,13 +78,15 @@ def _answer(
         return refusal
     if request.method == "HEAD":
         return _head(link, what)
-    with starting_transfer():
-        source = open_source(span or Span(0, what.size_bytes))
-        if span is None:
-            return _with_headers(send(source, 200, what.size_bytes), link, what)
-        response = _with_headers(send(source, 206, span.size_bytes), link, what)
+    wanted = span or Span(0, what.size_bytes)
+    response = Response(status=200 if span is None else 206, direct_passthrough=True)
+    response.headers["Content-Length"] = str(wanted.size_bytes)
+    if span is not None:
         response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{what.size_bytes}"
-        return response
+    with starting_transfer():
+        # The last thing that can fail: what is counted from here on is settled by the transfer.
+        response.response = Transfer(open_source(wanted))
+    return _with_headers(response, link, what)
 
 
 def _judge(reading: Reading, what: Representation) -> tuple[Response | None, Span | None]:

@@ -1,24 +1,22 @@
-"""Bytes on their way out: sent piece by piece, timed, and settled when the response closes."""
+"""Bytes on their way out: sent piece by piece, and settled when the response closes."""
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from flask import Response, request
+from flask import request
 
-from minifile.services.deliveries import IN_FLIGHT_FOR, Ticket, end_delivery, renew_delivery
+from minifile.download.renewals import Running, renewals
+from minifile.services.deliveries import Ticket, end_delivery
 from minifile.values import Span
-from minifile.web.connection import AckedBytes, keep_send_timeout, socket_of
-from minifile.web.current import current_application, current_transfers, utcnow
+from minifile.web.connection import OutgoingBytes, socket_of
+from minifile.web.current import current_application, current_transfers, utcnow, visitor_network
 
 log = logging.getLogger("minifile")
 
 CHUNK_BYTES = 256 * 1024
-_RENEW_SECONDS = IN_FLIGHT_FOR.total_seconds() / 3
-_SEND_TIMEOUT_SECONDS = 60
 _STALL_SECONDS = 10.0
 
 Piece = bytes | tuple[BinaryIO, Span]
@@ -26,7 +24,7 @@ Piece = bytes | tuple[BinaryIO, Span]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is sent. `files_sent` turns how much of the answer arrived into bytes of each file.
+    """What is sent. `files_sent` turns how much of the answer was sent into bytes of each file.
 
     There is no ticket for the owner, whose transfers are not counted. `close` closes what the
     pieces come from, also when they were never asked for.
@@ -42,30 +40,31 @@ class Transfer:
     """An answer's bytes. Iterated once by the server, then closed, whatever happened."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
-        self._address = request.remote_addr or ""
-        self._connection = socket_of(request.environ)
-        self._acked: AckedBytes | None = None
-        self._accepted = 0
-        self._renewed_at = time.monotonic()
-        self._is_closed = False
         self._app = current_application()
+        self._source = source
+        ticket = source.ticket
+        self._running = None if ticket is None else Running(self._app, ticket, self._progress)
         self._transfers = current_transfers()
+        self._address = visitor_network()
+        self._connection = socket_of(request.environ)
+        self._outgoing: OutgoingBytes | None = None
+        self._accepted = 0
+        self._is_closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         if self._connection is not None:
-            keep_send_timeout(self._connection, _SEND_TIMEOUT_SECONDS)
             # Makes the server send the headers, so that what follows can be told from them.
             yield b""
-        self._acked = AckedBytes(self._connection)
+        self._outgoing = OutgoingBytes(self._connection)
+        if self._running is not None:
+            renewals.watch(self._running)
         for chunk in self._chunks():
             yield chunk
             # The server asks for the next chunk when the kernel has taken this one.
             self._accepted += len(chunk)
-            self._renew()
 
     def close(self) -> None:
-        """Settle: count what arrived, give back what did not."""
+        """Settle: count what was sent, give back what was not."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -74,16 +73,13 @@ class Transfer:
             if self._source.ticket is not None:
                 self._settle(self._source.ticket)
         finally:
+            if self._running is not None:
+                renewals.forget(self._running)
             self._transfers.end(self._address)
 
-    def _settle(self, ticket: Ticket) -> None:
-        try:
-            sent = self._source.files_sent(self._arrived())
-            with self._app.app_context():
-                end_delivery(ticket, sent, now=utcnow())
-        except Exception:
-            # The reserved bytes stay spent, as after a crash.
-            log.exception("link %s: a delivery could not be settled", ticket.link_id)
+    def _progress(self) -> int:
+        known = self._outgoing is not None and self._outgoing.is_known
+        return self._outgoing.arrived() if self._outgoing and known else self._accepted
 
     def _chunks(self) -> Iterator[bytes]:
         for piece in self._source.pieces:
@@ -92,21 +88,22 @@ class Transfer:
             else:
                 yield from read_span(*piece)
 
-    def _arrived(self) -> int:
-        """Return how many bytes of the answer reached the client, as far as can be known."""
-        if self._acked is None:
-            return 0
-        if not self._acked.is_known:
-            return self._accepted
-        return self._acked.wait(stall_seconds=_STALL_SECONDS, meanwhile=self._renew)
+    def _settle(self, ticket: Ticket) -> None:
+        try:
+            sent, arrived = map(self._source.files_sent, self._finish())
+            with self._app.app_context():
+                end_delivery(ticket, sent, arrived, now=utcnow())
+        except Exception:
+            # The reserved bytes stay spent, as after a crash.
+            log.exception("link %s: a delivery could not be settled", ticket.link_id)
 
-    def _renew(self) -> None:
-        ticket = self._source.ticket
-        if ticket is None or time.monotonic() - self._renewed_at < _RENEW_SECONDS:
-            return
-        self._renewed_at = time.monotonic()
-        with self._app.app_context():
-            renew_delivery(ticket, now=utcnow())
+    def _finish(self) -> tuple[int, int]:
+        """Return how many bytes of the answer were sent, and how many arrived."""
+        if self._outgoing is None:
+            return 0, 0
+        if not self._outgoing.is_known:
+            return self._accepted, self._accepted
+        return self._outgoing.finish(stall_seconds=_STALL_SECONDS)
 
 
 @contextmanager
@@ -115,21 +112,13 @@ def starting_transfer() -> Iterator[None]:
 
     Raises TooManyTries, before anything was counted as a download.
     """
-    address = request.remote_addr or ""
+    address = visitor_network()
     current_transfers().begin(address)
     try:
         yield
     except BaseException:
         current_transfers().end(address)
         raise
-
-
-def send(source: Source, status: int, size_bytes: int) -> Response:
-    """Return the response that carries the bytes; their number is known."""
-    response = Response(status=status, direct_passthrough=True)
-    response.response = Transfer(source)
-    response.headers["Content-Length"] = str(size_bytes)
-    return response
 
 
 def read_span(blob: BinaryIO, span: Span) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ from flask import Blueprint, Response, g, jsonify, make_response, render_templat
 from minifile.download.bytes_answer import answer_archive, answer_file
 from minifile.download.forms import UnlockForm
 from minifile.errors import LinkLocked, TooManyTries
-from minifile.models import Link
 from minifile.services.downloads import Reading, check_download, find_readable_link
 from minifile.services.links import find_file, find_open_link
 from minifile.services.unlocking import tries_left, unlock_link
@@ -31,7 +30,7 @@ def show(code: str) -> Response:
     reading = _reading(code)
     files = reading.link.files
     if answer_format() == "json":
-        response = _as_json(reading.link)
+        response = _as_json(reading)
     elif is_preview() or not is_command_line_tool():
         response = _landing_page(reading)
     elif len(files) == 1:
@@ -60,7 +59,9 @@ def archive(code: str) -> Response:
 @bp.get("/<code:code>.qr.svg")
 def qr(code: str) -> Response:
     """Answer with the QR code of the short link."""
-    return qr_code(short_link(_reading(code).link))
+    reading = _reading(code)
+    check_download(reading, now=utcnow())
+    return qr_code(short_link(reading.link))
 
 
 @bp.post("/<code:code>/unlock")
@@ -122,8 +123,10 @@ def _landing_page(reading: Reading) -> Response:
     return make_response(page)
 
 
-def _as_json(link: Link) -> Response:
+def _as_json(reading: Reading) -> Response:
     """Return the public metadata of a link; nothing in it is secret to who may open it."""
+    check_download(reading, now=utcnow())
+    link = reading.link
     return jsonify(
         code=link.code,
         url=short_link(link),

@@ -13,6 +13,7 @@ from minifile.services.uploads import parse_lifetime
 from minifile.web.addresses import private_address, see_other, short_link
 from minifile.web.current import current_limits, current_settings, utcnow
 from minifile.web.lifetimes import lifetime_choices
+from minifile.web.qr import qr_markup
 
 
 class _Forms:
@@ -110,7 +111,7 @@ def _page(link: Link, owner_token: str | None, forms: _Forms) -> Response:
             link=link,
             files=link.files,
             short_link=short_link(link),
-            qr_url=url_for("download.qr", code=link.code),
+            qr=qr_markup(short_link(link)),
             private_address=None if owner_token is None else private_address(link, owner_token),
             form_action=url_for("links.change", code=link.code),
             owner_token=owner_token,

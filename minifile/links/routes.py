@@ -1,5 +1,7 @@
 """The sender's page: see the count, change the link, end it."""
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, g, request, url_for
 
 from minifile.extensions import exempt_from_csrf
@@ -62,6 +64,9 @@ def delete(code: str, owner_token: str) -> Response:
 
 def _managed_link(code: str, owner_token: str | None) -> Link:
     visitor = current_visitor(owner_token=owner_token)
+    if owner_token is not None:
+        # The token alone must prove it: a forged request could bring any token, and the cookie.
+        visitor = replace(visitor, browser=None)
     link = find_managed_link(code, visitor, rates=current_rates(), now=utcnow())
     g.link_id = link.id
     return link

@@ -12,10 +12,10 @@ from minifile.models.types import Id, UtcDateTime
 class Delivery(Base):
     """The ranges of a file that were sent within a slot.
 
-    `ranges` is a list of [start, stop] pairs, in order, that do not touch. `bytes_reserved`
-    counts what was sent and what running responses may still send; it is bounded by the
-    budget. `in_flight` counts running responses and is void once `in_flight_until` is past
-    (their process died).
+    `ranges` is a list of [start, stop] pairs, in order, that do not touch: what arrived.
+    `bytes_reserved` counts what was sent and what running responses may still send; it is
+    bounded by the budget. `has_start` says that a response from byte 0 was begun. `in_flight`
+    counts running responses and is void once `in_flight_until` is past (their process died).
     """
 
     __tablename__ = "delivery"
@@ -33,6 +33,7 @@ class Delivery(Base):
     ranges: Mapped[list[list[int]]] = mapped_column(JSON)
     bytes_reserved: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes_sent: Mapped[int] = mapped_column(BigInteger, default=0)
+    has_start: Mapped[bool] = mapped_column(default=False)
     in_flight: Mapped[int] = mapped_column(default=0)
     in_flight_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -13,12 +13,19 @@ class Slot(Base):
     """What the counter counts: within its slot a client may take every file of the link once.
 
     `client` is a keyed hash, cleared when the slot ends; `requests` bounds how often a client
-    may come back.
+    may come back; `completed_at` says that every file of the link has been delivered in it.
     """
 
     __tablename__ = "slot"
     __table_args__ = (
         Index("ix_slot_link_id_client", "link_id", "client"),
+        Index(
+            "ix_slot_unfinished",
+            "link_id",
+            "client",
+            sqlite_where=text("completed_at IS NULL"),
+            postgresql_where=text("completed_at IS NULL"),
+        ),
         Index(
             "ix_slot_open",
             "ends_at",
@@ -35,4 +42,5 @@ class Slot(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     requests: Mapped[int] = mapped_column(default=0)

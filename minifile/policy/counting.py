@@ -25,6 +25,8 @@ class Received(Protocol):
     @property
     def bytes_reserved(self) -> int: ...
     @property
+    def has_start(self) -> bool: ...
+    @property
     def in_flight_until(self) -> datetime | None: ...
     @property
     def completed_at(self) -> datetime | None: ...
@@ -60,8 +62,11 @@ def _fits(had: Received | None, part: FileSpan, start: Start, now: datetime) -> 
     if start.fresh and had.completed_at is not None:
         return False
     if start.fresh and not start.by_cookie and is_in_flight(had, now):
-        # Somebody else with the same address and user agent is fetching it right now.
-        return False
+        # Somebody else with the same address and user agent is fetching it right now, unless
+        # this is the first of several ranges at once, and came after another of them.
+        is_whole = part.span.stop == part.size_bytes
+        if is_whole or had.has_start:
+            return False
     if had.bytes_reserved + part.span.size_bytes > BUDGET_FACTOR * part.size_bytes:
         return False
     return len(merge(had.ranges, part.span)) <= MAX_RANGES

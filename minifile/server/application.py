@@ -3,6 +3,8 @@
 import logging
 import os
 import resource
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,6 +18,10 @@ from minifile.config import DEFAULT_THREADS
 from minifile.scheduler import start_scheduler
 from minifile.server.logs import RouteLogger
 from minifile.web.current import instance_of
+
+# A client that has begun a request and sends no more of it; one that takes nothing of an answer.
+_SILENT_SECONDS = 20
+_SEND_SECONDS = 60
 
 _serving = threading.local()
 
@@ -80,7 +86,7 @@ def server_options(
         "pre_request": _remember_request,
         "post_worker_init": lambda worker: _start_jobs(worker, app),
         "worker_exit": _stop_jobs,
-        "when_ready": lambda server: _say_ready(server, host),
+        "when_ready": lambda server: _when_ready(server, host),
         "proc_name": "minifile",
     }
 
@@ -108,11 +114,25 @@ def _stop_jobs(_server: Any, worker: Any) -> None:
         scheduler.shutdown(wait=False)
 
 
-def _say_ready(server: Any, host: str) -> None:
-    """Print the address, with the port that was really bound."""
+def _when_ready(server: Any, host: str) -> None:
+    """Bound silence, and print the address with the port that was really bound."""
+    for listener in server.LISTENERS:
+        bound_silence(listener.sock)
     port = server.LISTENERS[0].sock.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     print(f"minifile serves on http://{shown}:{port}", flush=True)  # noqa: T201
+
+
+def bound_silence(listener: socket.socket) -> None:
+    """Let connections fail that neither send nor take a byte for so long: each holds a thread.
+
+    Accepted connections inherit this; a body that is being read has its own time-out.
+    """
+    for option, seconds in (
+        (socket.SO_RCVTIMEO, _SILENT_SECONDS),
+        (socket.SO_SNDTIMEO, _SEND_SECONDS),
+    ):
+        listener.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
 
 
 def _memory_folder() -> str | None:

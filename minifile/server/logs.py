@@ -28,6 +28,10 @@ class RouteLogger(Logger):
         """Log without the address asked, which gunicorn gives as an argument."""
         if str(msg).startswith("Error handling request"):
             msg, args = "Error handling request", ()
+        if isinstance(sys.exc_info()[1], BlockingIOError):
+            # A client that fell silent (see `bound_silence`) is nothing to mend.
+            super().debug("A silent client was given up")  # type: ignore[no-untyped-call]
+            return
         super().exception(msg, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     def atoms(

@@ -51,10 +51,10 @@ def _identity(visitor: Visitor) -> str | None:
         return f"browser\0{visitor.browser}"
     if visitor.address is None:
         return None
-    return f"address\0{_network(visitor.address)}\0{visitor.user_agent}"
+    return f"address\0{network_of(visitor.address)}\0{visitor.user_agent}"
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return the address, of IPv6 the /64: within it one machine changes its address at will."""
     try:
         ip = ipaddress.ip_address(address.split("%")[0])
@@ -64,6 +64,8 @@ def _network(address: str) -> str:
         return str(ip)
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
+    if ip.is_loopback:
+        return str(ip)
     return str(ipaddress.ip_network((ip, 64), strict=False))
 
 

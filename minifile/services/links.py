@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import selectinload
 
-from minifile.errors import BadOption, LinkNotFound, NotFound
+from minifile.errors import BadOption, LinkNotFound, NotFound, TooManyTries
 from minifile.extensions import db, write_transaction
 from minifile.models import BrowserAccess, File, Link
 from minifile.policy.access import check_open
@@ -20,6 +20,7 @@ from minifile.policy.names import clean_path, number_equal_names
 from minifile.services import ownership
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
+from minifile.services.slots import holds_slot
 from minifile.values import Limits, LinkState, Role, Visitor
 
 
@@ -40,8 +41,13 @@ def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datet
     Raises LinkNotFound, LinkExpired, LinkRevoked, or TooManyTries when the visitor's address
     has asked for too many codes that don't exist.
     """
-    rates.check(UNKNOWN_CODES, visitor.rate_address)
     link = _find(code)
+    try:
+        rates.check(UNKNOWN_CODES, visitor.rate_address)
+    except TooManyTries:
+        # A bad neighbour must not lock out who was let in before.
+        if link is None or not _was_let_in(link, visitor, now):
+            raise
     if link is None:
         rates.count(UNKNOWN_CODES, visitor.rate_address)
         raise LinkNotFound
@@ -126,6 +132,10 @@ def lock_link(link_id: int) -> Link:
     if row is None:
         raise LinkNotFound
     return row
+
+
+def _was_let_in(link: Link, visitor: Visitor, now: datetime) -> bool:
+    return bool(ownership.rights_of(visitor, link)) or holds_slot(link, visitor, now=now)
 
 
 def _find(code: str) -> Link | None:

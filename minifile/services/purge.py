@@ -6,6 +6,7 @@ run finishes. Any number of purges may run at once. Batches are small, because t
 of SQLite is held while one is deleted (100 links: 3 ms; 5,000: 200 ms).
 """
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from minifile.models import Delivery, File, Link, Slot
 from minifile.services.clients import destroy_old_salts
 from minifile.storage import Storage
 from minifile.values import LinkState, StoredBlob
+
+log = logging.getLogger("minifile")
 
 BATCH = 200
 _BLOB_BATCH = 500
@@ -40,10 +43,10 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
 
     A link that is being fetched (a mark younger than a minute) waits for the next run.
     """
-    links = size_bytes = 0
-    while ids := _mark_batch(now):
+    links = size_bytes = last_id = 0
+    while ids := _mark_batch(now, last_id):
         count, freed = _delete_batch(ids, storage)
-        links, size_bytes = links + count, size_bytes + freed
+        links, size_bytes, last_id = links + count, size_bytes + freed, ids[-1]
         time.sleep(PAUSE_SECONDS)
     _end_slots(now)
     return Purged(links, size_bytes, sweep_orphans(storage))
@@ -74,18 +77,21 @@ def orphan_blobs(storage: Storage) -> Iterator[StoredBlob]:
                 yield blob
 
 
-def _mark_batch(now: datetime) -> Sequence[int]:
-    """Mark some links that are over and not being fetched, and return their ids."""
+def _mark_batch(now: datetime, after_id: int) -> Sequence[int]:
+    """Mark some links that are over and not being fetched; return their ids, in order."""
     in_flight = exists().where(
         Slot.link_id == Link.id, Delivery.slot_id == Slot.id, Delivery.in_flight_until > now
     )
     is_over = and_(or_(Link.state != LinkState.OPEN, Link.expires_at <= now), ~in_flight)
-    ids = db.session.scalars(select(Link.id).where(is_over).limit(BATCH)).all()
+    query = select(Link.id).where(is_over, Link.id > after_id).order_by(Link.id).limit(BATCH)
+    ids = db.session.scalars(query).all()
     release_connection()
     if not ids:
         return ids
     with write_transaction() as session:
-        # Asked again under the lock: the sender may just have prolonged one.
+        # Asked again under the lock: the sender may just have prolonged one, or a recipient
+        # have begun. PostgreSQL sees that in a statement that starts after it has the locks.
+        session.execute(select(Link.id).where(Link.id.in_(ids)).with_for_update())
         marked = session.scalars(
             update(Link)
             .where(Link.id.in_(ids), is_over)
@@ -93,22 +99,35 @@ def _mark_batch(now: datetime) -> Sequence[int]:
             .returning(Link.id)
             .execution_options(synchronize_session=False)
         )
-        return marked.all()
+        # Even if none could be marked, the next batch begins behind these.
+        return sorted(marked) or ids[-1:]
 
 
 def _delete_batch(ids: Sequence[int], storage: Storage) -> tuple[int, int]:
+    """Delete the blobs of marked links, then their rows; return how many and how much."""
     files = db.session.execute(
-        select(File.link_id, File.storage_key, File.size_bytes).where(File.link_id.in_(ids))
+        select(File.link_id, File.storage_key, File.size_bytes)
+        .join(Link)
+        .where(File.link_id.in_(ids), Link.state == LinkState.DELETING)
     ).all()
     release_connection()
-    for file in files:
-        storage.delete(file.storage_key)
+    kept = {file.link_id for file in files if not _delete_blob(file.storage_key, storage)}
     with write_transaction() as session:
         # Files, slots, deliveries and access go with their link (ON DELETE CASCADE). Another
         # purge may be at the same links: each counts what it deleted itself.
-        query = delete(Link).where(Link.id.in_(ids)).returning(Link.id)
-        deleted = set(session.scalars(query.execution_options(synchronize_session=False)))
+        gone = delete(Link).where(Link.id.in_(set(ids) - kept), Link.state == LinkState.DELETING)
+        deleted = set(session.scalars(gone.returning(Link.id)))
     return len(deleted), sum(file.size_bytes for file in files if file.link_id in deleted)
+
+
+def _delete_blob(key: str, storage: Storage) -> bool:
+    """Delete a blob; one that can't be deleted must not keep the others."""
+    try:
+        storage.delete(key)
+    except OSError:
+        log.exception("the blob %s can't be deleted; its link stays for the next purge", key)
+        return False
+    return True
 
 
 def _end_slots(now: datetime) -> None:

@@ -185,7 +185,7 @@ class DatabaseCounters(LimitsStorage):
 
 def open_counters_engine(path: str) -> Engine:
     """Return the engine of the counters' own SQLite file."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:

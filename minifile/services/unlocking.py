@@ -7,9 +7,10 @@ from datetime import datetime
 from minifile.errors import LinkLocked, WrongPassword
 from minifile.extensions import release_connection
 from minifile.models import Link
-from minifile.services import deliveries, ownership
+from minifile.services import ownership
 from minifile.services.passwords import is_remembered, remember_success, verify_password
 from minifile.services.rate_limits import WRONG_PASSWORDS, WRONG_PASSWORDS_LINK, RateLimits
+from minifile.services.slots import holds_slot
 from minifile.values import Visitor
 
 # A hundred guesses that come at once must not all be judged before the first is counted.
@@ -62,11 +63,11 @@ def try_password(
     client = visitor.browser or f"{visitor.rate_address} {visitor.user_agent}"
     if is_remembered(link.password_hash, password, client, now):
         return
-    holds_slot = deliveries.holds_slot(link, visitor, now=now)
+    is_fetching = holds_slot(link, visitor, now=now)
     release_connection()
     with _one_at_a_time:
         rates.check(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
-        if not holds_slot:
+        if not is_fetching:
             rates.check(WRONG_PASSWORDS_LINK, str(link.id))
         if not verify_password(link.password_hash, password):
             rates.count(WRONG_PASSWORDS, str(link.id), visitor.rate_address)

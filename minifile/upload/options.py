@@ -40,7 +40,8 @@ class OptionReader:
 
     def read(self, name: str, value: str) -> None:
         """Take one field; unknown and empty ones are nothing to us. Raises BadOption."""
-        if name in _READERS and value.strip():
+        # A browser sends an empty field for what was not chosen.
+        if name in _READERS and (value if name == "password" else value.strip()):
             self._values[name] = value
             self._check()
 

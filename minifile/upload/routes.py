@@ -31,6 +31,9 @@ from minifile.web.negotiate import answer_format, is_command_line_tool
 
 bp = Blueprint("upload", __name__)
 
+# What boundaries, part headers and fields may add to the files of a form, in bytes.
+_FORM_OVERHEAD = 16 * 2**20
+
 
 @bp.get("/")
 def new() -> Response:
@@ -111,6 +114,7 @@ def _body() -> Body:
         request.environ,
         idle_timeout=settings.body_idle_timeout,
         min_rate=settings.body_min_rate,
+        max_bytes=settings.max_link_size + _FORM_OVERHEAD,
     )
 
 

@@ -8,10 +8,11 @@ what its parser had read ahead): its own reader copies them once more and can't 
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from minifile.errors import BadRequest, BadUpload, UploadTooSlow
+from minifile.errors import BadRequest, BadUpload, TooLarge, UploadTooSlow
 from minifile.web.connection import close_after_answer, discard_body, socket_of
 
 CHUNK_BYTES = 256 * 1024
@@ -22,12 +23,21 @@ _RATE_GRACE_SECONDS = 30.0
 class Body:
     """The body of one request, to be read once."""
 
-    def __init__(self, environ: dict[str, Any], *, idle_timeout: timedelta, min_rate: int) -> None:
+    def __init__(
+        self,
+        environ: dict[str, Any],
+        *,
+        idle_timeout: timedelta,
+        min_rate: int,
+        max_bytes: int,
+    ) -> None:
+        """Look at the headers; nothing is read yet. `max_bytes` bounds a body without a length."""
         self.size_bytes = declared_length(environ)
         self.received = 0
         self._environ = environ
         self._idle_seconds = idle_timeout.total_seconds()
         self._min_rate = min_rate
+        self._max_bytes = max_bytes
         self._whole = self.size_bytes == 0
 
     @property
@@ -39,7 +49,8 @@ class Body:
         """Yield the body as it comes.
 
         Raises BadUpload when it ends before its length or its last chunk, UploadTooSlow when
-        nothing comes for the idle time-out or the average is below the least rate.
+        nothing comes for the idle time-out or the average is below the least rate, TooLarge
+        when it goes on beyond all bounds.
         """
         connection = socket_of(self._environ)
         started = time.monotonic()
@@ -49,6 +60,8 @@ class Body:
             for chunk in self._source(connection):
                 self.received += len(chunk)
                 self._check_rate(time.monotonic() - started)
+                if self.received > self._max_bytes:
+                    raise TooLarge("The upload is too large.")
                 yield chunk
             self._check_length()
         except TimeoutError:
@@ -57,7 +70,9 @@ class Body:
             ) from None
         finally:
             if connection is not None:
-                connection.settimeout(None)
+                # The server may have closed it by now.
+                with suppress(OSError):
+                    connection.settimeout(None)
 
     def refuse_rest(self) -> Callable[[], None]:
         """Prepare an answer to a body that is not read to its end.

@@ -12,12 +12,15 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 _TCP_CLOSED = 7
-# struct tcp_info of Linux: tcpi_state is its first byte, tcpi_bytes_acked the u64 at 120.
+# struct tcp_info of Linux 4.19 and later: tcpi_state is its first byte, tcpi_bytes_acked the
+# u64 at 120, tcpi_bytes_sent and tcpi_bytes_retrans the ones at 200 and 208.
 _ACKED_OFFSET = 120
-_TCP_INFO_SIZE = 128
+_SENT_OFFSET = 200
+_TCP_INFO_SIZE = 216
 
 # How much of a refused body is thrown away so that the client reads the answer.
 DISCARD_BYTES = 2**20
@@ -28,12 +31,6 @@ def socket_of(environ: dict[str, Any]) -> socket.socket | None:
     """Return the client's socket, or None where the server does not hand it out."""
     found = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
     return found if isinstance(found, socket.socket) else None
-
-
-def keep_send_timeout(connection: socket.socket, seconds: int) -> None:
-    """Let a blocked send fail when the client takes nothing for so long."""
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, 0))
 
 
 def close_after_answer(environ: dict[str, Any]) -> None:
@@ -63,62 +60,83 @@ def discard_body(connection: socket.socket) -> None:
         connection.settimeout(None)
 
 
-class AckedBytes:
-    """How many bytes of an answer the client's machine has acknowledged (Linux, TCP).
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the kernel knows of a connection, in bytes of the stream since it began."""
 
-    Made when nothing but the headers has been sent. The kernel knows what was acknowledged;
-    what merely lies in the socket's buffer when a client goes away never reached anybody.
+    queued: int
+    """Accepted from us: acknowledged, or still in the socket's buffer."""
+    on_wire: int
+    """Put on the wire at least once."""
+    acknowledged: int
+    is_dead: bool
+
+
+class OutgoingBytes:
+    """How much of an answer went out, and how much of it arrived (Linux, TCP).
+
+    Made when nothing but the headers has been sent; counts what comes after them. What the
+    kernel accepted is no measure: an answer of 100 KiB fits into a socket's buffer whole, and
+    never leaves it when the client goes away.
     """
 
     def __init__(self, connection: socket.socket | None) -> None:
         self._connection = connection
-        acked, unacked, _ = self._look() or (0, 0, False)
-        self._start = acked + unacked
+        look = self._look()
+        self._start = look.queued if look else 0
         # Headers always went out before: a kernel that has counted nothing does not count.
         self.is_known = self._start > 0
 
-    def count(self) -> int:
-        """Return the bytes acknowledged so far, without the headers."""
-        acked, _, _ = self._look() or (0, 0, False)
-        return max(0, acked - self._start)
+    def arrived(self) -> int:
+        """Return how much the client's machine has acknowledged by now."""
+        look = self._look()
+        return self._since_start(look.acknowledged) if look else 0
 
-    def wait(self, *, stall_seconds: float, meanwhile: Callable[[], None]) -> int:
-        """Wait until all that was sent is acknowledged; return how much can have arrived.
+    def finish(self, *, stall_seconds: float) -> tuple[int, int]:
+        """Wait until all is acknowledged; return how much was sent, and how much arrived.
 
-        Ends early when the connection is dead, and then counts what was acknowledged. When
-        nothing moves for `stall_seconds` what is still buffered is counted as well: the client
-        may yet take it. Calls `meanwhile` between two looks.
+        Ends early when the connection is dead: what was still buffered was never sent. When
+        nothing moves for `stall_seconds` it counts as sent, because the client may yet take
+        it.
         """
         pause, last, moved_at = 0.0002, -1, time.monotonic()
-        while (seen := self._look()) is not None:
-            acked, unacked, is_dead = seen
-            if not unacked or is_dead:
-                break
-            if acked != last:
-                last, moved_at = acked, time.monotonic()
-            elif time.monotonic() - moved_at > stall_seconds:
-                return max(0, acked + unacked - self._start)
-            meanwhile()
+        while (look := self._look()) is not None:
+            if look.is_dead:
+                return self._since_start(look.on_wire), self._since_start(look.acknowledged)
+            is_stalled = time.monotonic() - moved_at > stall_seconds
+            if look.acknowledged == look.queued or is_stalled:
+                return self._since_start(look.queued), self._since_start(look.acknowledged)
+            if look.acknowledged != last:
+                last, moved_at = look.acknowledged, time.monotonic()
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
-        return self.count()
+        return 0, 0
 
-    def _look(self) -> tuple[int, int, bool] | None:
-        """Return (acknowledged, sent but not acknowledged, connection is dead), or None."""
+    def _since_start(self, position: int) -> int:
+        return max(0, position - self._start)
+
+    def _look(self) -> _Look | None:
         if self._connection is None or not sys.platform.startswith("linux"):
             return None
         try:
+            # In this order: what is acknowledged in between must not be counted twice.
+            unacknowledged = _unacknowledged_bytes(self._connection)
             info = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
-            unacked = _queued_bytes(self._connection)
         except OSError:
             return None
         if len(info) < _TCP_INFO_SIZE:
             return None
-        acked: int = struct.unpack_from("=Q", info, _ACKED_OFFSET)[0]
-        return acked, unacked, info[0] == _TCP_CLOSED
+        acknowledged: int = struct.unpack_from("=Q", info, _ACKED_OFFSET)[0]
+        sent, resent = struct.unpack_from("=QQ", info, _SENT_OFFSET)
+        return _Look(
+            queued=acknowledged + unacknowledged,
+            on_wire=sent - resent,
+            acknowledged=acknowledged,
+            is_dead=info[0] == _TCP_CLOSED,
+        )
 
 
-def _queued_bytes(connection: socket.socket) -> int:
+def _unacknowledged_bytes(connection: socket.socket) -> int:
     """Return SIOCOUTQ: what the socket holds that was not acknowledged (tcp(7))."""
     answer = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0" * 4)
     queued: int = struct.unpack("=i", answer)[0]

@@ -12,6 +12,7 @@ from flask import Flask, current_app, request, session
 from minifile.codes import new_token
 from minifile.config import Settings
 from minifile.errors import Forbidden
+from minifile.services.clients import network_of
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 from minifile.values import Limits, Visitor
@@ -109,6 +110,11 @@ def ensure_browser() -> None:
         session["browser"] = new_token()
 
 
+def visitor_network() -> str:
+    """Return what limits count by: the visitor's address, of IPv6 its network."""
+    return network_of(request.remote_addr or "")
+
+
 def is_behind_unknown_proxy() -> bool:
     """Say whether a proxy speaks for the visitor although TRUSTED_PROXIES is 0."""
     return current_settings().trusted_proxies == 0 and any(
@@ -121,7 +127,7 @@ def _visitor(browser: str | None, owner_token: str | None) -> Visitor:
     return Visitor(
         browser=browser,
         address=None if is_behind_unknown_proxy() else address,
-        rate_address=address,
+        rate_address=visitor_network(),
         user_agent=request.headers.get("User-Agent", ""),
         password=_given_password(),
         owner_token=owner_token,

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as RouteNotFound
 
 from minifile import errors
+from minifile.extensions import DATABASE_UNAVAILABLE
 from minifile.web.negotiate import answer_format
 
 log = logging.getLogger("minifile")
@@ -46,6 +47,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(errors.MinifileError, answer_refusal)
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_unexpected)
+    for kind in DATABASE_UNAVAILABLE:
+        app.register_error_handler(kind, _answer_without_database)
 
 
 def status_of(error: errors.MinifileError) -> tuple[int, str]:
@@ -103,6 +106,11 @@ def _is_unknown_address(error: HTTPException) -> bool:
     if isinstance(error, MethodNotAllowed):
         return request.method in ("GET", "HEAD")
     return isinstance(error, RouteNotFound)
+
+
+def _answer_without_database(error: Exception) -> Response:
+    log.error("the database does not answer: %s", error)
+    return answer_refusal(errors.ServiceBusy())
 
 
 def _answer_unexpected(error: Exception) -> Response:

@@ -66,7 +66,8 @@ def read_parts(content_type: str, chunks: Iterator[bytes]) -> Iterator[Part]:
     while (event := events.next()) is not None:
         if isinstance(event, _Begin):
             part = _part(event.headers, events)
-            fields += part.filename is None
+            # A file input left empty is a field, too.
+            fields += not part.filename
             if fields > MAX_FIELDS:
                 raise BadUpload(f"A form may have at most {MAX_FIELDS} fields.")
             yield part

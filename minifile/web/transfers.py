@@ -53,8 +53,11 @@ class Transfers:
 
 
 def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address.split("%")[0]).is_loopback
-    except ValueError:
+    if not address:
         # A Unix socket has no address; what stands before it is ours.
         return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        # A network (of IPv6), or nothing that a proxy should have sent.
+        return False

@@ -77,14 +77,14 @@ def test_bytes_are_bytes_whatever_the_accept_header_says(app: Flask):
     assert fetch(shell(app), sent.file(), headers=JSON).data == b"alpha"
 
 
-def test_an_exhausted_link_still_tells_that_nothing_is_left(app: Flask):
+def test_an_exhausted_link_is_gone_in_json_too(app: Flask):
     sent = send(app, max_downloads="1")
     change_row(app, sent.code, download_count=1)
 
     answer = fetch(browser(app), sent.path, headers=JSON)
 
-    assert answer.status_code == 200
-    assert answer.json["downloads_left"] == 0
+    assert answer.status_code == 410
+    assert "could be downloaded once" in answer.json["detail"]
 
 
 def test_an_unknown_code_is_a_problem_of_rfc_9457(app: Flask):

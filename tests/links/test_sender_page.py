@@ -79,7 +79,7 @@ def test_the_page_shows_the_link_its_qr_code_and_its_count(
     page = alice.get(link.page).text
 
     assert f'value="http://localhost/{link.code}"' in page
-    assert f'src="{link.path}.qr.svg"' in page
+    assert 'aria-label="QR code"><svg' in page
     assert "<b>1</b>" in page
     assert "of 5 downloads" in page
     assert link.owner_token not in page
@@ -410,3 +410,22 @@ def test_an_expired_link_is_410_to_its_owner(app: Flask, link: Sent, alice: Flas
     assert alice.get(link.page).status_code == 410
     assert edit(alice, link).status_code == 410
     assert browser(app, "198.51.100.9").get(link.page).status_code == 404
+
+
+@pytest.mark.parametrize("action", ["revoke", "edit", "rename"])
+def test_a_wrong_owner_token_is_no_way_around_the_form_token(
+    alice: FlaskClient, link: Sent, action: str
+):
+    forged = alice.post(
+        link.page,
+        data={"action": action, "owner_token": "garbage"},
+        headers={"Origin": "http://127.0.0.1:9999", "Sec-Fetch-Site": "same-site"},
+    )
+
+    assert forged.status_code == 404
+    assert alice.get(link.page).status_code == 200
+
+
+def test_the_owners_cookie_does_not_let_a_wrong_token_revoke(alice: FlaskClient, link: Sent):
+    assert alice.delete(f"{link.page}/garbage").status_code == 404
+    assert alice.get(link.page).status_code == 200

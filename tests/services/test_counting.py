@@ -1,8 +1,9 @@
 """What counts as a download: each rule, on both databases."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import pytest
 from conftest import NOW
 from flask import Flask
 from services.making import ALICE, BOB, CHARLIE, DAY, make_link, visitor
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from minifile.errors import BlobMissing, LinkExhausted, LinkExpired, LinkRevoked, MinifileError
 from minifile.extensions import db
@@ -22,7 +23,7 @@ from minifile.services.deliveries import (
     begin_delivery,
     check_servable,
     end_delivery,
-    renew_delivery,
+    renew_deliveries,
 )
 from minifile.services.downloads import Reading, open_file
 from minifile.services.links import LinkChanges, change_link, revoke_link
@@ -52,7 +53,12 @@ def begin(
 
 
 def end(ticket: Ticket, sent: int, now=NOW) -> None:
-    end_delivery(ticket, {part.file_id: sent for part in ticket.parts.values()}, now=now)
+    end_delivery(
+        ticket,
+        {part.file_id: sent for part in ticket.parts},
+        {part.file_id: sent for part in ticket.parts},
+        now=now,
+    )
 
 
 def fetch(link: Link, start: int = 0, stop: int = 100, *, sent: int | None = None, **how) -> int:
@@ -278,7 +284,7 @@ def test_a_renewed_mark_lives_a_minute_longer(everywhere: Flask):
     link = made(everywhere, HUNDRED)
     ticket = begin(link)
 
-    renew_delivery(ticket, now=NOW + 50 * SECOND)
+    renew_deliveries([ticket], now=NOW + 50 * SECOND)
     begin(link, now=NOW + 100 * SECOND)
 
     assert count(link) == 2
@@ -429,9 +435,9 @@ def test_a_zip_with_a_file_that_was_had_is_a_new_download(everywhere: Flask):
 def test_a_cut_zip_can_be_finished_file_by_file(everywhere: Flask):
     link = made(everywhere, HUNDRED, HUNDRED, max_downloads=1)
     ticket = begin_zip(link)
-    first, _ = (part.file_id for part in ticket.parts.values())
+    first, _ = (part.file_id for part in ticket.parts)
 
-    end_delivery(ticket, {first: 100}, now=NOW)
+    end_delivery(ticket, {first: 100}, {first: 100}, now=NOW)
 
     assert delivery(link, 1).bytes_reserved == 0
     assert fetch(link, at=1) == 1
@@ -514,13 +520,74 @@ def test_a_slot_ends_with_its_lease(everywhere: Flask, after: timedelta, counted
     assert fetch(link, 50, now=NOW + after) == counted
 
 
-def test_a_slot_never_outlives_its_link(everywhere: Flask):
-    link = made(everywhere, HUNDRED, lifetime=timedelta(hours=2))
-    fetch(link)
+def test_a_slot_lives_on_when_the_link_is_prolonged(everywhere: Flask):
+    link = made(everywhere, HUNDRED, lifetime=timedelta(hours=2), max_downloads=1)
+    fetch(link, sent=50)
+    limits = everywhere.extensions["minifile"].settings.limits
+    change_link(link, LinkChanges(1, None, lifetime=3 * DAY), limits=limits, now=NOW)
 
-    ends_at = db.session.scalars(select(Slot.ends_at)).one()
+    assert fetch(link, 50, now=NOW + timedelta(hours=3)) == 1
 
-    assert ends_at == link.expires_at
+
+def test_what_was_sent_is_spent_and_only_what_arrived_is_had(everywhere: Flask):
+    link = made(everywhere, HUNDRED, max_downloads=1)
+    ticket = begin(link)
+    file_id = link.files[0].id
+
+    end_delivery(ticket, {file_id: 100}, {file_id: 0}, now=NOW)
+
+    delivery = db.session.scalars(select(Delivery)).one()
+    assert (delivery.bytes_reserved, delivery.ranges, delivery.completed_at) == (100, [], None)
+    assert count_of(link) == 1
+
+
+def test_ranges_at_once_are_one_download_whichever_comes_first(everywhere: Flask):
+    link = made(everywhere, HUNDRED, max_downloads=1)
+
+    begin(link, 50, 100)
+    begin(link, 0, 50)
+
+    assert count_of(link) == 1
+
+
+def test_the_start_of_a_file_is_joined_by_one_of_many_at_once(everywhere: Flask):
+    link = made(everywhere, HUNDRED, max_downloads=2)
+
+    begin(link, 50, 100)
+    begin(link, 0, 50)
+    begin(link, 0, 50)
+
+    assert count_of(link) == 2
+
+
+def test_a_client_that_came_a_hundred_times_is_served_as_cheaply_as_a_new_one(everywhere: Flask):
+    link = made(everywhere, HUNDRED)
+    for _ in range(100):
+        fetch(link)
+
+    with statements(everywhere) as counted:
+        fetch(link)
+
+    assert count_of(link) == 101
+    assert len(counted) < 20
+
+
+@contextmanager
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Collect the statements that the block sends."""
+    seen: list[str] = []
+
+    def note(_connection, _cursor, statement: str, *_rest) -> None:
+        seen.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(db.engine, "before_cursor_execute", note)
+
+
+def count_of(link: Link) -> int:
+    db.session.rollback()
+    return db.session.scalars(select(Link.download_count).where(Link.id == link.id)).one()
 
 
 def change(app: Flask, link: Link, max_downloads: int | None) -> None:

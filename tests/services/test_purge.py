@@ -28,7 +28,7 @@ from minifile.codes import new_key
 from minifile.extensions import db, write_transaction
 from minifile.models import BrowserAccess, ClientSalt, Delivery, File, Link, Slot
 from minifile.services.clients import client_hashes
-from minifile.services.deliveries import IN_FLIGHT_FOR, end_delivery, renew_delivery
+from minifile.services.deliveries import IN_FLIGHT_FOR, end_delivery, renew_deliveries
 from minifile.services.links import revoke_link
 from minifile.services.purge import BATCH, Purged, purge_expired, sweep_orphans
 from minifile.services.uploads import Incoming
@@ -85,7 +85,7 @@ def test_a_revoked_link_goes_before_it_expires(here: Flask, storage: Storage):
 
 def test_an_exhausted_link_stays_so_that_its_limit_can_be_raised(here: Flask, storage: Storage):
     link = make_link(here, max_downloads=1)
-    end_delivery(begin(link), {link.files[0].id: 5}, now=NOW)
+    end_delivery(begin(link), {link.files[0].id: 5}, {link.files[0].id: 5}, now=NOW)
 
     purged = purge_expired(storage=storage, now=SOON)
 
@@ -98,7 +98,7 @@ def test_a_link_that_is_being_fetched_waits_for_the_next_run(everywhere: Flask):
     expiry = NOW + timedelta(minutes=1)
 
     during = purge_expired(storage=storage_of(everywhere), now=expiry)
-    end_delivery(ticket, {link.files[0].id: 5}, now=expiry)
+    end_delivery(ticket, {link.files[0].id: 5}, {link.files[0].id: 5}, now=expiry)
     after = purge_expired(storage=storage_of(everywhere), now=expiry)
 
     assert (during.links, after.links) == (0, 1)
@@ -106,7 +106,7 @@ def test_a_link_that_is_being_fetched_waits_for_the_next_run(everywhere: Flask):
 
 def test_a_mark_that_is_renewed_keeps_the_bytes(here: Flask, storage: Storage):
     ticket = begin(make_link(here, lifetime=timedelta(minutes=1)))
-    renew_delivery(ticket, now=NOW + timedelta(seconds=50))
+    renew_deliveries([ticket], now=NOW + timedelta(seconds=50))
 
     purged = purge_expired(storage=storage, now=NOW + timedelta(seconds=100))
 

@@ -48,7 +48,7 @@ def test_downloads_are_summed_and_running_ones_counted(everywhere: Flask):
     ticket = begin(link, BOB)
     begin(link, CHARLIE)
     begin(make_link(everywhere), CHARLIE)
-    end_delivery(ticket, {link.files[0].id: 5}, now=NOW)
+    end_delivery(ticket, {link.files[0].id: 5}, {link.files[0].id: 5}, now=NOW)
 
     usage = measure(everywhere)
 

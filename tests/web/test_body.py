@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minifile.errors import BadRequest, BadUpload, UploadTooSlow
+from minifile.errors import BadRequest, BadUpload, TooLarge, UploadTooSlow
 from minifile.web import body as body_module
 from minifile.web.body import Body, declared_length
 
@@ -47,7 +47,7 @@ def plain(content: bytes, length: int | None) -> Body:
         environ["HTTP_TRANSFER_ENCODING"] = "chunked"
     else:
         environ["CONTENT_LENGTH"] = str(length)
-    return Body(environ, idle_timeout=SECOND, min_rate=1024)
+    return Body(environ, idle_timeout=SECOND, min_rate=1024, max_bytes=10**9)
 
 
 def from_socket(connection: socket.socket, length: int, ahead: bytes = b"") -> Body:
@@ -58,7 +58,7 @@ def from_socket(connection: socket.socket, length: int, ahead: bytes = b"") -> B
         "gunicorn.socket": connection,
         "CONTENT_LENGTH": str(length),
     }
-    return Body(environ, idle_timeout=timedelta(milliseconds=50), min_rate=1024)
+    return Body(environ, idle_timeout=timedelta(milliseconds=50), min_rate=1024, max_bytes=10**9)
 
 
 @pytest.mark.parametrize("length", [5, None], ids=["length", "chunked"])
@@ -214,3 +214,11 @@ def test_a_body_is_whole_only_with_every_byte(content: bytes, length: int):
     else:
         assert got == content[:length]
         assert body.is_whole
+
+
+def test_a_body_without_a_length_has_bounds_all_the_same():
+    environ = {"wsgi.input": io.BytesIO(b"x" * 101), "HTTP_TRANSFER_ENCODING": "chunked"}
+    body = Body(environ, idle_timeout=SECOND, min_rate=1024, max_bytes=100)
+
+    with pytest.raises(TooLarge):
+        list(body.chunks())
