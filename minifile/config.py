@@ -131,6 +131,8 @@ class Settings(BaseModel):
     keep_free: Size = 2**30
     # How long a stopping server waits for transfers.
     stop_timeout: Duration = timedelta(minutes=10)
+    # A request whose headers are not complete after so long is given up.
+    header_timeout: Duration = timedelta(seconds=30)
     # A body that sends nothing for so long is given up.
     body_idle_timeout: Duration = timedelta(seconds=60)
     # A body that arrives more slowly than this on average is given up, in bytes a second.

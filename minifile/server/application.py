@@ -17,6 +17,7 @@ from gunicorn.app.base import BaseApplication
 from minifile.config import DEFAULT_THREADS
 from minifile.scheduler import start_scheduler
 from minifile.server.logs import RouteLogger
+from minifile.server.worker import Worker
 from minifile.web.current import instance_of
 
 # A client that has begun a request and sends no more of it; one that takes nothing of an answer.
@@ -64,15 +65,16 @@ def server_options(
     app: Flask, *, host: str, port: int, workers: int | None, threads: int | None
 ) -> dict[str, Any]:
     """Return gunicorn's settings."""
-    stop_timeout = instance_of(app).settings.stop_timeout
+    settings = instance_of(app).settings
+    Worker.header_seconds = settings.header_timeout.total_seconds()
     return {
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": workers or max(2, min(os.cpu_count() or 1, 8)),
         "threads": threads or DEFAULT_THREADS,
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "worker_connections": 4000,
         "keepalive": 15,
-        "graceful_timeout": int(stop_timeout.total_seconds()),
+        "graceful_timeout": int(settings.stop_timeout.total_seconds()),
         "timeout": 60,
         "worker_tmp_dir": _memory_folder(),
         "control_socket_disable": True,
@@ -83,7 +85,7 @@ def server_options(
         "logger_class": RouteLogger,
         "accesslog": "-",
         "loglevel": "warning",
-        "pre_request": _remember_request,
+        "pre_request": _note_request,
         "post_worker_init": lambda worker: _start_jobs(worker, app),
         "worker_exit": _stop_jobs,
         "when_ready": lambda server: _when_ready(server, host),
@@ -99,7 +101,8 @@ def raise_open_files_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _remember_request(_worker: Any, request: Any) -> None:
+def _note_request(worker: Any, request: Any) -> None:
+    worker.headers_are_complete()
     _serving.request = request
 
 
