@@ -9,17 +9,17 @@ from markupsafe import Markup
 
 def qr_markup(address: str) -> Markup:
     """Return the QR code to stand in a page: one request less, and no right to look up."""
-    return Markup(_svg(address))  # noqa: S704 - made by segno, of an address of ours.
+    return Markup(_svg(address, omitsize=True))  # noqa: S704 - made by segno, of an address of ours.
 
 
 def qr_code(address: str) -> Response:
     """Return the QR code of an address: dark on white, with the quiet zone scanners need."""
-    return Response(_svg(address), content_type="image/svg+xml")
+    return Response(_svg(address, scale=8), content_type="image/svg+xml")
 
 
-def _svg(address: str) -> str:
+def _svg(address: str, **size: int) -> str:
     image = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
-        image, kind="svg", scale=4, border=2, dark="#000", light="#fff", xmldecl=False
+        image, kind="svg", border=2, dark="#000", light="#fff", xmldecl=False, **size
     )
     return image.getvalue().decode()
