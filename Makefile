@@ -20,19 +20,22 @@ export PIP_USER = 0
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test torture lint format pins upgrade clean
+.PHONY: help run test torture bench lint format pins upgrade clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1#/p' Makefile | awk -F'#' '{ printf "%-16s%s\n", $$1, $$2 }'
 
 run: .venv/run.installed ## Install what the server needs, then serve on http://127.0.0.1:8000
-	@$(BIN)/minifile serve $(ARGS)
+	@$(BIN)/python -m minifile serve $(ARGS)
 
 test: .venv/test.installed ## Install what the tests need, then run them all but the torture
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 $(ARGS)
 
 torture: .venv/test.installed ## Run the large and slow tests, one at a time
 	$(BIN)/python -m pytest -m torture --timeout=3600 $(ARGS)
+
+bench: .venv/run.installed .bench/peers.installed ## Measure beside the peers, minutes long; writes docs/performance.md
+	$(BIN)/python -m bench $(ARGS)
 
 lint: .venv/dev.installed ## Check format, style, types and the layer line
 	$(BIN)/ruff format --check .
@@ -84,6 +87,12 @@ endef
 .venv/dev.installed: requirements/dev.txt pyproject.toml $(BIN)/python
 	$(call install,dev)
 	@touch .venv/run.installed .venv/test.installed $@
+
+.bench/peers.installed: requirements/bench.txt $(BIN)/python
+	@echo "Installing the peers into .bench/peers"
+	@$(BIN)/python -m venv --clear .bench/peers
+	@.bench/peers/bin/python -m pip install --quiet --require-hashes --requirement $<
+	@touch $@
 
 # Takes the first Python that is new enough and can make a virtual environment. Debian and Ubuntu
 # keep the modules venv and ensurepip in a package of their own.

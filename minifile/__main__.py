@@ -1,5 +1,6 @@
 """The program `minifile`, also as `python -m minifile`."""
 
+import os
 import sys
 
 import click
@@ -12,6 +13,8 @@ from minifile.extensions import DATABASE_UNAVAILABLE
 
 def main() -> None:
     """Run `minifile`; an expected failure is one sentence and exit status 1."""
+    # The database and its lock hold names and notes: nobody else on the machine may read them.
+    os.umask(0o077)
     group = FlaskGroup(
         create_app=create_app,
         add_default_commands=False,

@@ -263,7 +263,7 @@ def _sentences(error: ValidationError) -> list[str]:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
             f"INSTANCE_PATH: the folder {folder} can't be made: {error.strerror}"

@@ -22,7 +22,10 @@ class LinkNotFound(NotFound):
     """No link has this code, or the caller may not know that one has."""
 
     def __init__(self) -> None:
-        super().__init__("There is no link at this address. It may have been mistyped or deleted.")
+        super().__init__(
+            "There is no link at this address."
+            " It may have been mistyped, or it has expired and was deleted."
+        )
 
 
 class LinkGone(MinifileError):
@@ -57,10 +60,13 @@ class LinkExhausted(LinkGone):
         )
 
 
+LOCKED = "This link has a password. Send it with HTTP Basic (curl -u :PASSWORD) or X-Link-Password."
+
+
 class LinkLocked(MinifileError):
     """The link has a password and the caller has not given it."""
 
-    def __init__(self, message: str = "This link has a password.") -> None:
+    def __init__(self, message: str = LOCKED) -> None:
         super().__init__(message)
 
 

@@ -7,6 +7,7 @@ from flask.cli import with_appcontext
 
 from minifile.services.fsck import list_faults
 from minifile.services.fsck import repair as repair_finding
+from minifile.units import plural
 from minifile.web.current import current_storage
 
 
@@ -27,5 +28,5 @@ def fsck(*, repair: bool, digests: bool) -> None:
         repaired += done
         owner = "" if finding.link_id is None else f" of link {finding.link_id}"
         click.echo(f"{finding.fault}: {finding.key}{owner}{' (repaired)' if done else ''}")
-    click.echo(f"Found {found} faults, repaired {repaired}.")
+    click.echo(f"Found {plural(found, 'fault')}" + (f", repaired {repaired}." if repair else "."))
     sys.exit(1 if found else 0)

@@ -4,6 +4,7 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.services.purge import purge_expired
+from minifile.units import plural, size_in_words
 from minifile.web.current import current_storage, utcnow
 
 
@@ -17,6 +18,6 @@ def purge() -> None:
     """
     purged = purge_expired(storage=current_storage(), now=utcnow())
     click.echo(
-        f"Purged {purged.links} links ({purged.size_bytes} bytes),"
-        f" swept {purged.orphans} orphan blobs."
+        f"Purged {plural(purged.links, 'link')} ({size_in_words(purged.size_bytes)}),"
+        f" swept {plural(purged.orphans, 'orphan blob')}."
     )

@@ -20,7 +20,7 @@ def stats() -> None:
         ("files", usage.files),
         ("stored", f"{size_in_words(usage.size_bytes)} ({usage.size_bytes} bytes)"),
         ("downloads", usage.downloads),
-        ("in flight", usage.in_flight),
+        ("being fetched", usage.in_flight),
         ("free", free),
     ):
         click.echo(f"{name:<16}{value}")

@@ -1,8 +1,9 @@
 """The sender's page and its three forms: edit, rename, revoke."""
 
 from collections.abc import Callable
+from itertools import chain
 
-from flask import Response, flash, make_response, render_template, url_for
+from flask import Response, flash, get_flashed_messages, make_response, render_template, url_for
 from flask_wtf import FlaskForm
 
 from minifile.errors import BadOption, BadRequest, NotFound
@@ -63,7 +64,8 @@ def _validated(
             form.form_errors.append(str(error))
     elif "csrf_token" in form.errors:
         form.form_errors.append("The form was too old and has been renewed. Send it again.")
-    response = _page(link, owner_token, forms)
+    reasons = [*form.form_errors, *chain(*form.errors.values())]
+    response = _page(link, owner_token, forms, not_saved=" ".join(dict.fromkeys(map(str, reasons))))
     response.status_code = 422
     return response
 
@@ -104,7 +106,13 @@ def _done(message: str, link: Link, owner_token: str | None) -> Response:
     return see_other(address)
 
 
-def _page(link: Link, owner_token: str | None, forms: _Forms) -> Response:
+def _page(
+    link: Link, owner_token: str | None, forms: _Forms, *, not_saved: str | None = None
+) -> Response:
+    # Shown once, to the browser that has just uploaded: it is kept nowhere but with the sender.
+    told = get_flashed_messages(category_filter=["private-address"])
+    if owner_token is not None:
+        told = [private_address(link, owner_token)]
     return make_response(
         render_template(
             "links/show.html",
@@ -112,9 +120,10 @@ def _page(link: Link, owner_token: str | None, forms: _Forms) -> Response:
             files=link.files,
             short_link=short_link(link),
             qr=qr_markup(short_link(link)),
-            private_address=None if owner_token is None else private_address(link, owner_token),
+            private_address=told[-1] if told else None,
             form_action=url_for("links.change", code=link.code),
             owner_token=owner_token,
+            not_saved=not_saved,
             edit_form=forms.edit,
             rename_form=forms.rename,
             revoke_form=forms.revoke,

@@ -36,6 +36,7 @@ def _to_senders_page(new: NewLink, visitor: Visitor) -> Response:
     """Redirect to the sender's page; a browser that keeps no cookie proves itself by address."""
     flash("Uploaded and safe on disk. Send this link to whoever should have the files.", "good")
     if visitor.browser is not None:
+        flash(private_address(new.link, new.owner_token), "private-address")
         return see_other(url_for("links.show", code=new.link.code))
     address = url_for("links.enter", code=new.link.code, owner_token=new.owner_token)
     return see_other(address)

@@ -45,6 +45,10 @@ class OptionReader:
             self._values[name] = value
             self._check()
 
+    def shown(self) -> dict[str, str]:
+        """Return what was sent, for the form to be filled again; never the password."""
+        return {name: text for name, text in self._values.items() if name != "password"}
+
     def options(self) -> UploadOptions:
         """Return what was chosen so far. Raises BadOption for what makes no sense."""
         chosen = {name: _READERS[name](value) for name, value in self._values.items()}

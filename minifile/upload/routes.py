@@ -103,9 +103,9 @@ def end_unread_body(response: Response) -> Response:
 def _begin() -> tuple[OptionReader, Body]:
     """Read what the headers say; not one byte of the body has been read."""
     g.body = _body()
-    options = OptionReader(current_limits())
-    options.read_request(request)
-    return options, g.body
+    g.options = OptionReader(current_limits())
+    g.options.read_request(request)
+    return g.options, g.body
 
 
 def _body() -> Body:
@@ -170,5 +170,6 @@ def _upload_page(error: str | None = None) -> Response:
         default_choice=write_duration(settings.default_lifetime),
         example_url=f"{public_url()}/",
         error=error,
+        sent=g.options.shown() if error and "options" in g else {},
     )
     return make_response(page)

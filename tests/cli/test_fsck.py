@@ -25,7 +25,7 @@ def link(app: Flask) -> Link:
 def test_a_sound_instance_exits_with_0(shell: FlaskCliRunner, link: Link):
     done = shell.invoke(args=["fsck", "--digests"])
 
-    assert (done.exit_code, done.output) == (0, "Found 0 faults, repaired 0.\n")
+    assert (done.exit_code, done.output) == (0, "Found 0 faults.\n")
 
 
 def test_each_fault_is_a_line_and_the_exit_status_is_1(
@@ -43,7 +43,7 @@ def test_each_fault_is_a_line_and_the_exit_status_is_1(
     assert done.output.splitlines() == [
         f"missing blob: {link.files[0].storage_key} of link {link.id}",
         f"orphan blob: {orphan}",
-        "Found 2 faults, repaired 0.",
+        "Found 2 faults.",
     ]
 
 
@@ -56,8 +56,8 @@ def test_repair_says_what_it_repaired_and_the_next_run_finds_nothing(
     after = shell.invoke(args=["fsck"])
 
     assert repairing.exit_code == 1
-    assert "(repaired)\nFound 1 faults, repaired 1.\n" in repairing.output
-    assert (after.exit_code, after.output) == (0, "Found 0 faults, repaired 0.\n")
+    assert "(repaired)\nFound 1 fault, repaired 1.\n" in repairing.output
+    assert (after.exit_code, after.output) == (0, "Found 0 faults.\n")
 
 
 def test_changed_bytes_are_found_by_digests_only_and_never_repaired(
@@ -70,4 +70,4 @@ def test_changed_bytes_are_found_by_digests_only_and_never_repaired(
 
     assert (quick.exit_code, thorough.exit_code) == (0, 1)
     assert "wrong digest: " in thorough.output
-    assert "Found 1 faults, repaired 0." in thorough.output
+    assert "Found 1 fault, repaired 0." in thorough.output

@@ -26,5 +26,5 @@ def test_it_prints_each_number_on_its_line(app: Flask):
         "files": "2",
         "stored": "1.5 KiB (1536 bytes)",
         "downloads": "1",
-        "in flight": "1",
+        "being fetched": "1",
     }

@@ -96,5 +96,6 @@ def test_an_unknown_code_is_a_problem_of_rfc_9457(app: Flask):
         "type": "about:blank",
         "title": "Nothing is here",
         "status": 404,
-        "detail": "There is no link at this address. It may have been mistyped or deleted.",
+        "detail": "There is no link at this address."
+        " It may have been mistyped, or it has expired and was deleted.",
     }

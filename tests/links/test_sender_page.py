@@ -1,5 +1,6 @@
 """The sender's page: who may open it, and what its three forms do."""
 
+import io
 import re
 from datetime import timedelta
 
@@ -429,3 +430,20 @@ def test_a_wrong_owner_token_is_no_way_around_the_form_token(
 def test_the_owners_cookie_does_not_let_a_wrong_token_revoke(alice: FlaskClient, link: Sent):
     assert alice.delete(f"{link.page}/garbage").status_code == 404
     assert alice.get(link.page).status_code == 200
+
+
+def test_the_browser_that_uploaded_is_told_the_private_address_once(app: Flask):
+    alice = browser(app)
+    alice.get("/")
+
+    page = alice.post("/", data={"file": (io.BytesIO(b"x"), "a.txt")}, follow_redirects=True).text
+    again = alice.get(re.search('action="(/links/[^"]+)"', page)[1]).text
+
+    assert re.search('value="http://localhost/links/[^/"]+/[^"]{32}"', page)
+    assert "Keep this private address" not in again
+
+
+def test_what_was_not_saved_is_said_at_the_top(alice: FlaskClient, link: Sent):
+    page = edit(alice, link, custom_expires_in="90 tage").text
+
+    assert page.index("Not saved. The lifetime must be written") < page.index("<h1")

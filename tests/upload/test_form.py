@@ -1,6 +1,7 @@
 """POST /: the browser form and `curl -F`."""
 
 import hashlib
+import io
 import re
 
 import pytest
@@ -250,3 +251,16 @@ def test_links_begin_with_the_public_url(make_app):
 
     assert answer.text.startswith("https://files.example.org/")
     assert answer.headers["X-Url-Delete"].startswith("https://files.example.org/links/")
+
+
+def test_a_refused_form_keeps_what_was_chosen_but_the_password(app: Flask):
+    alice = browser(app)
+    chosen = {"note": "The cut.", "max_downloads": "3", "password": "geheim"}
+
+    data = {**chosen, "custom_expires_in": "90d", "file": (io.BytesIO(b"x"), "a.txt")}
+    page = alice.post("/", data=data).text
+
+    assert "The cut.</textarea>" in page
+    assert 'name="max_downloads" value="3"' in page
+    assert 'value="90d"' in page
+    assert "geheim" not in page

@@ -1,0 +1,1 @@
+"""The benchmark: minifile and its peers under the same loads, side by side."""
