@@ -56,7 +56,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], LocalStorage]]:
         try:
             subprocess.run(command, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError):
-            pytest.skip("needs root, and the right to mount")
+            pytest.skip("needs the right to mount a tmpfs: run it as root, outside a container")
         return LocalStorage(folder / "uploads")
 
     yield mount
