@@ -41,6 +41,13 @@ def skip_or_fail(reason: str) -> None:
     pytest.skip(reason)
 
 
+# What only the kernel of Linux tells. On the gate such a test runs wherever it is, and fails there.
+linux_only = pytest.mark.skipif(
+    not sys.platform.startswith("linux") and os.environ.get("CI") != "true",
+    reason="asks the kernel of Linux: run it there",
+)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import linux_only
 
 from minifile import create_app
 from minifile.config import Settings, load_settings
@@ -260,7 +261,7 @@ def test_an_instance_folder_that_can_not_be_made_is_named(tmp_path: Path):
         assert f"INSTANCE_PATH: the folder {path} can't be made" in refusal(instance_path=path)
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="needs a folder nobody may write to")
+@linux_only
 def test_an_instance_folder_that_can_not_be_written_is_named():
     assert "INSTANCE_PATH: " in refusal(instance_path="/proc")
 

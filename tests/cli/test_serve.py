@@ -175,3 +175,23 @@ def read_to_end(connection: socket.socket) -> bytes:
 
 def wait_for_partial_blob(server: RunningServer) -> None:
     eventually(lambda: any((server.instance_path / "uploads").rglob("*.part")))
+
+
+def test_a_taken_port_is_said_in_one_sentence(run: Run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("serve", "--port", str(taken.getsockname()[1]))
+
+    assert done.returncode == 1
+    assert "can't be used: Address already in use. Try another --host or --port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_an_instance_keeps_is_for_its_own_user_only(start_server: StartServer):
+    server = start_server("--workers", "1")
+    put(server, b"alpha")
+
+    open_to_others = [
+        str(path) for path in server.instance_path.rglob("*") if path.stat().st_mode & 0o077
+    ]
+
+    assert open_to_others == []

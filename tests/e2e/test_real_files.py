@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import RunningServer, skip_or_fail
+from conftest import RunningServer, linux_only, skip_or_fail
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -98,7 +98,7 @@ def test_each_file_of_a_bundle_comes_back_under_its_own_address(
 
 
 @pytest.mark.torture
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc (Linux)")
+@linux_only
 def test_a_large_file_passes_through_in_constant_memory(
     server: RunningServer, open_page: Callable[..., Page], tmp_path: Path
 ):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from conftest import skip_or_fail
 from storage.contract import StorageContract, keep, keys
 
 from minifile.codes import new_key
@@ -56,7 +57,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], LocalStorage]]:
         try:
             subprocess.run(command, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError):
-            pytest.skip("needs the right to mount a tmpfs: run it as root, outside a container")
+            skip_or_fail("needs the right to mount a tmpfs: run it as root, outside a container")
         return LocalStorage(folder / "uploads")
 
     yield mount

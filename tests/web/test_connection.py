@@ -2,11 +2,11 @@
 
 import socket
 import struct
-import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
+from conftest import linux_only
 
 from minifile.web.connection import (
     DISCARD_BYTES,
@@ -16,9 +16,6 @@ from minifile.web.connection import (
     socket_of,
 )
 
-linux_only = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="only Linux tells what was acknowledged"
-)
 HEADERS = b"HTTP/1.1 200 OK\r\n\r\n"
 
 Pair = tuple[socket.socket, socket.socket]
