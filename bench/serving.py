@@ -2,14 +2,10 @@
 
 import sys
 from dataclasses import replace
-from typing import Any
 
 from flask import Flask
 from flask.cli import ScriptInfo
-from sqlalchemy import event
-
-from minifile import create_app
-from minifile.extensions import db
+from minifile import create_app, extensions
 from minifile.storage.local import LocalStorage
 from minifile.web.current import instance_of
 
@@ -20,17 +16,8 @@ def create_unsynced_app() -> Flask:
     instance = instance_of(app)
     root = instance.settings.storage_url.removeprefix("file:")
     app.extensions["minifile"] = replace(instance, storage=LocalStorage(root, sync=False))
-    with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", _never_synchronous, retval=True)
+    extensions.SYNCHRONOUS.update({True: "OFF", False: "OFF"})
     return app
-
-
-def _never_synchronous(
-    _connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any
-) -> tuple[str, Any]:
-    if statement.startswith("PRAGMA synchronous"):
-        statement = "PRAGMA synchronous=OFF"
-    return statement, parameters
 
 
 def main() -> None:

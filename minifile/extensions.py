@@ -26,6 +26,9 @@ from minifile.errors import ServiceBusy
 
 BUSY_TIMEOUT_MS = 15_000
 
+# How SQLite syncs what must be durable, and what may be undone by a power cut.
+SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
+
 # What the driver or the pool raises when the database can't be reached, or not in time.
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 
@@ -97,9 +100,14 @@ def _begin(connection: Connection) -> None:
     if durable is None:
         connection.exec_driver_sql("BEGIN")
         return
+    begin_immediate(connection.exec_driver_sql, durable=durable)
+
+
+def begin_immediate(execute: Callable[[str], object], *, durable: bool) -> None:
+    """Begin a transaction of SQLite with its write lock held."""
     # Has to be said before the transaction begins.
-    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    execute(f"PRAGMA synchronous={SYNCHRONOUS[durable]}")
+    execute("BEGIN IMMEDIATE")
 
 
 @contextmanager
@@ -113,7 +121,7 @@ def write_transaction(*, durable: bool = True) -> Iterator[Session]:
     session = db.session()
     session.commit()
     sqlite = db.engine.dialect.name == "sqlite"
-    with _turn(db.engine) if sqlite else nullcontext():
+    with writers_turn(db.engine) if sqlite else nullcontext():
         try:
             _start(session, durable=durable)
             yield session
@@ -124,7 +132,7 @@ def write_transaction(*, durable: bool = True) -> Iterator[Session]:
 
 
 @contextmanager
-def _turn(engine: Engine) -> Iterator[None]:
+def writers_turn(engine: Engine) -> Iterator[None]:
     """Wait for this writer's turn: among threads in a mutex, among processes in a file lock.
 
     SQLite itself would let them poll, with pauses of up to a tenth of a second, which is a

@@ -79,6 +79,55 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file of a link, as its row was read."""
+
+    id: int
+    filename: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    crc32: int
+    storage_key: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRecord:
+    """A link with its files in order, as the rows were read: what answers and rules look at."""
+
+    id: int
+    code: str
+    created_at: datetime
+    expires_at: datetime
+    max_downloads: int | None
+    download_count: int
+    password_hash: str | None
+    owner_token_hash: str
+    note: str | None
+    state: str
+    files: Sequence[FileRecord]
+
+    @property
+    def is_locked(self) -> bool:
+        return self.password_hash is not None
+
+    @property
+    def downloads_left(self) -> int | None:
+        if self.max_downloads is None:
+            return None
+        return max(0, self.max_downloads - self.download_count)
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self.downloads_left == 0
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredBlob:
     """A blob as the storage sees it; `partial` ones were never finished."""
 

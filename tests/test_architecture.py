@@ -189,12 +189,18 @@ def test_every_route_that_takes_a_code_asks_the_one_query_for_it(
 
 
 def test_only_the_two_finders_ask_for_a_link_by_its_code():
-    callers = {
+    queries = [
+        name_of(path)
+        for path in MODULES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Compare) and ast.unparse(node.left) == "Link.code"
+    ]
+    askers = {
         f"{name_of(path)}:{function.name}"
         for path in MODULES
         for function in functions(path)
         for node in ast.walk(function)
-        if isinstance(node, ast.Compare) and ast.unparse(node.left) == "Link.code"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "read_link"
     }
     users = {
         function.name
@@ -203,5 +209,6 @@ def test_only_the_two_finders_ask_for_a_link_by_its_code():
         if isinstance(node, ast.Call) and ast.unparse(node.func) == FINDER
     }
 
-    assert callers == {f"services/links.py:{FINDER}"}
+    assert queries == ["services/records.py"]
+    assert askers == {f"services/links.py:{FINDER}"}
     assert users == FIND_LINK

@@ -1,18 +1,30 @@
-"""Bytes on their way out: sent piece by piece, and settled when the response closes."""
+"""Bytes on their way out: what they come from, and what is settled when the answer is over.
+
+A server of our own sends the pieces itself, file content by `sendfile` (`server/sending.py`);
+any other server iterates over the transfer, which then reads the files.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from socket import socket
 from typing import BinaryIO
 
-from flask import request
+from flask import Flask, request
 
 from minifile.download.renewals import Running, renewals
-from minifile.services.deliveries import Ticket, end_delivery
+from minifile.services.commits import Work, commit
+from minifile.services.deliveries import Ticket, ending
 from minifile.values import Span
 from minifile.web.connection import OutgoingBytes, socket_of
-from minifile.web.current import current_application, current_transfers, utcnow, visitor_network
+from minifile.web.current import (
+    current_application,
+    current_transfers,
+    instance_of,
+    utcnow,
+    visitor_network,
+)
 
 log = logging.getLogger("minifile")
 
@@ -36,74 +48,122 @@ class Source:
     close: Callable[[], None]
 
 
-class Transfer:
-    """An answer's bytes. Iterated once by the server, then closed, whatever happened."""
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who takes the bytes: by address for the share of transfers, by connection for the count."""
 
-    def __init__(self, source: Source) -> None:
-        self._app = current_application()
+    app: Flask
+    address: str
+    connection: socket | None
+
+
+class Transfer:
+    """An answer's bytes: sent by a server that knows how, or iterated; then closed, once."""
+
+    def __init__(self, source: Source, recipient: Recipient) -> None:
+        """Take a transfer over that was begun in `Transfers`; closing it ends it there too."""
+        self.pieces = source.pieces
+        self.accepted = 0
         self._source = source
-        ticket = source.ticket
-        self._running = None if ticket is None else Running(self._app, ticket, self._progress)
-        self._transfers = current_transfers()
-        self._address = visitor_network()
-        self._connection = socket_of(request.environ)
+        self._recipient = recipient
+        self._running: Running | None = None
         self._outgoing: OutgoingBytes | None = None
-        self._accepted = 0
+        self._known: tuple[int, int] | None = None
         self._is_closed = False
 
+    def start(self) -> None:
+        """Begin to count: the headers, and nothing else, have been handed to the kernel."""
+        self._outgoing = OutgoingBytes(self._recipient.connection)
+        if self._source.ticket is not None:
+            self._running = Running(self._recipient.app, self._source.ticket, self._progress)
+            renewals.watch(self._running)
+
     def __iter__(self) -> Iterator[bytes]:
-        if self._connection is not None:
+        if self._recipient.connection is not None:
             # Makes the server send the headers, so that what follows can be told from them.
             yield b""
-        self._outgoing = OutgoingBytes(self._connection)
-        if self._running is not None:
-            renewals.watch(self._running)
-        for chunk in self._chunks():
-            yield chunk
-            # The server asks for the next chunk when the kernel has taken this one.
-            self._accepted += len(chunk)
+        self.start()
+        for piece in self.pieces:
+            for chunk in [piece] if isinstance(piece, bytes) else read_span(*piece):
+                yield chunk
+                # The server asks for the next chunk when the kernel has taken this one.
+                self.accepted += len(chunk)
 
-    def close(self) -> None:
-        """Settle: count what was sent, give back what was not."""
+    def is_settled(self) -> bool:
+        """Say whether it is known by now how much was sent and how much arrived; don't wait."""
+        if self._known is None:
+            self._known = self._poll()
+        return self._known is not None
+
+    def ending(self) -> Work[None] | None:
+        """Return the work that settles, to be committed with others; None for the owner's.
+
+        Waits until it is known how much arrived. Then `release` has to be called.
+        """
+        if self._source.ticket is None:
+            return None
+        sent, arrived = map(self._source.files_sent, self._wait())
+        return ending(self._source.ticket, sent, arrived, now=utcnow())
+
+    def release(self) -> None:
+        """Let go of files and marks. Once; the second time is no error."""
         if self._is_closed:
             return
         self._is_closed = True
         try:
             self._source.close()
-            if self._source.ticket is not None:
-                self._settle(self._source.ticket)
         finally:
             if self._running is not None:
                 renewals.forget(self._running)
-            self._transfers.end(self._address)
+            instance_of(self._recipient.app).transfers.end(self._recipient.address)
+
+    def close(self) -> None:
+        """Settle: count what was sent, give back what was not."""
+        if self._is_closed:
+            return
+        try:
+            self._settle()
+        finally:
+            self.release()
+
+    def log_unsettled(self, error: BaseException) -> None:
+        """Log that settling failed. The reserved bytes stay spent, as after a crash."""
+        ticket = self._source.ticket
+        link_id = "-" if ticket is None else ticket.link_id
+        log.error("link %s: a delivery could not be settled", link_id, exc_info=error)
+
+    def _settle(self) -> None:
+        try:
+            work = self.ending()
+            if work is not None:
+                with self._recipient.app.app_context():
+                    commit(work, durable=False)
+        except Exception as error:  # noqa: BLE001 (logged with its trace)
+            self.log_unsettled(error)
 
     def _progress(self) -> int:
         known = self._outgoing is not None and self._outgoing.is_known
-        return self._outgoing.arrived() if self._outgoing and known else self._accepted
+        return self._outgoing.arrived() if self._outgoing and known else self.accepted
 
-    def _chunks(self) -> Iterator[bytes]:
-        for piece in self._source.pieces:
-            if isinstance(piece, bytes):
-                yield piece
-            else:
-                yield from read_span(*piece)
-
-    def _settle(self, ticket: Ticket) -> None:
-        try:
-            sent, arrived = map(self._source.files_sent, self._finish())
-            with self._app.app_context():
-                end_delivery(ticket, sent, arrived, now=utcnow())
-        except Exception:
-            # The reserved bytes stay spent, as after a crash.
-            log.exception("link %s: a delivery could not be settled", ticket.link_id)
-
-    def _finish(self) -> tuple[int, int]:
-        """Return how many bytes of the answer were sent, and how many arrived."""
+    def _poll(self) -> tuple[int, int] | None:
         if self._outgoing is None:
             return 0, 0
         if not self._outgoing.is_known:
-            return self._accepted, self._accepted
-        return self._outgoing.finish(stall_seconds=_STALL_SECONDS)
+            return self.accepted, self.accepted
+        return self._outgoing.poll(stall_seconds=_STALL_SECONDS)
+
+    def _wait(self) -> tuple[int, int]:
+        """Return how many bytes of the answer were sent, and how many arrived."""
+        if not self.is_settled():
+            assert self._outgoing is not None
+            self._known = self._outgoing.finish(stall_seconds=_STALL_SECONDS)
+        assert self._known is not None
+        return self._known
+
+
+def current_recipient() -> Recipient:
+    """Return who has sent the request that is being answered."""
+    return Recipient(current_application(), visitor_network(), socket_of(request.environ))
 
 
 @contextmanager

@@ -4,15 +4,14 @@ from collections.abc import Generator
 from datetime import timedelta
 
 from minifile.download.response import Piece, Source
-from minifile.models import File
 from minifile.services.archive import Layout
 from minifile.services.downloads import Reading, open_archive, open_file
 from minifile.storage import Storage
-from minifile.values import Span
+from minifile.values import FileRecord, Span
 from minifile.web.current import current_settings, current_storage, utcnow
 
 
-def open_file_source(reading: Reading, file: File, span: Span) -> Source:
+def open_file_source(reading: Reading, file: FileRecord, span: Span) -> Source:
     """Open a span of a file for sending. Raises what `services.downloads.open_file` raises."""
     opened = open_file(reading, file, span, storage=current_storage(), lease=_lease(), now=utcnow())
     file_id = file.id

@@ -8,9 +8,9 @@ from flask_wtf import FlaskForm
 
 from minifile.errors import BadOption, BadRequest, NotFound
 from minifile.links.forms import EditLinkForm, RenameFileForm, RevokeForm
-from minifile.models import Link
 from minifile.services.links import LinkChanges, change_link, rename_file, revoke_link
 from minifile.services.uploads import parse_lifetime
+from minifile.values import LinkRecord
 from minifile.web.addresses import private_address, see_other, short_link
 from minifile.web.current import current_limits, current_settings, utcnow
 from minifile.web.lifetimes import lifetime_choices
@@ -20,7 +20,7 @@ from minifile.web.qr import qr_markup
 class _Forms:
     """The page's forms. An owner token that came with the request stands in for their CSRF."""
 
-    def __init__(self, link: Link, owner_token: str | None) -> None:
+    def __init__(self, link: LinkRecord, owner_token: str | None) -> None:
         meta = {"csrf": owner_token is None}
         self.edit = EditLinkForm(obj=link, meta=meta)
         self.edit.expires_in.choices = [
@@ -31,12 +31,12 @@ class _Forms:
         self.revoke = RevokeForm(meta=meta)
 
 
-def render(link: Link, owner_token: str | None) -> Response:
+def render(link: LinkRecord, owner_token: str | None) -> Response:
     """Show the page; with `owner_token`, to a browser that keeps no cookie."""
     return _page(link, owner_token, _Forms(link, owner_token))
 
 
-def carry_out(link: Link, owner_token: str | None) -> Response:
+def carry_out(link: LinkRecord, owner_token: str | None) -> Response:
     """Do what the sent form says; show the page again where it can't be done."""
     forms = _Forms(link, owner_token)
     actions: list[tuple[FlaskForm, Callable[[], Response]]] = [
@@ -51,7 +51,7 @@ def carry_out(link: Link, owner_token: str | None) -> Response:
 
 
 def _validated(
-    link: Link,
+    link: LinkRecord,
     owner_token: str | None,
     forms: _Forms,
     form: FlaskForm,
@@ -70,7 +70,7 @@ def _validated(
     return response
 
 
-def _edit(link: Link, form: EditLinkForm, owner_token: str | None) -> Response:
+def _edit(link: LinkRecord, form: EditLinkForm, owner_token: str | None) -> Response:
     lifetime = form.custom_expires_in.data or form.expires_in.data
     changes = LinkChanges(
         max_downloads=form.chosen_max_downloads,
@@ -83,7 +83,7 @@ def _edit(link: Link, form: EditLinkForm, owner_token: str | None) -> Response:
     return _done("Saved.", link, owner_token)
 
 
-def _rename(link: Link, form: RenameFileForm, owner_token: str | None) -> Response:
+def _rename(link: LinkRecord, form: RenameFileForm, owner_token: str | None) -> Response:
     file_id = form.file_id.data or ""
     if not (file_id.isascii() and file_id.isdigit() and len(file_id) < 19):
         raise NotFound("This link has no such file.")
@@ -91,13 +91,13 @@ def _rename(link: Link, form: RenameFileForm, owner_token: str | None) -> Respon
     return _done("Renamed.", link, owner_token)
 
 
-def _revoke(link: Link) -> Response:
+def _revoke(link: LinkRecord) -> Response:
     revoke_link(link, now=utcnow())
     flash("The link is revoked. Nobody can open it any more.", "good")
     return see_other(url_for("upload.new"))
 
 
-def _done(message: str, link: Link, owner_token: str | None) -> Response:
+def _done(message: str, link: LinkRecord, owner_token: str | None) -> Response:
     flash(message, "good")
     if owner_token is not None:
         address = url_for("links.enter", code=link.code, owner_token=owner_token)
@@ -107,7 +107,7 @@ def _done(message: str, link: Link, owner_token: str | None) -> Response:
 
 
 def _page(
-    link: Link, owner_token: str | None, forms: _Forms, *, not_saved: str | None = None
+    link: LinkRecord, owner_token: str | None, forms: _Forms, *, not_saved: str | None = None
 ) -> Response:
     # Shown once, to the browser that has just uploaded: it is kept nowhere but with the sender.
     told = get_flashed_messages(category_filter=["private-address"])

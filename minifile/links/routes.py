@@ -6,9 +6,9 @@ from flask import Blueprint, Response, g, request, url_for
 
 from minifile.extensions import exempt_from_csrf
 from minifile.links import page
-from minifile.models import Link
 from minifile.services.links import find_managed_link, revoke_link
 from minifile.services.ownership import remember_owner
+from minifile.values import LinkRecord
 from minifile.web.addresses import see_other
 from minifile.web.current import (
     check_same_site,
@@ -62,7 +62,7 @@ def delete(code: str, owner_token: str) -> Response:
     return Response(status=204)
 
 
-def _managed_link(code: str, owner_token: str | None) -> Link:
+def _managed_link(code: str, owner_token: str | None) -> LinkRecord:
     visitor = current_visitor(owner_token=owner_token)
     if owner_token is not None:
         # The token alone must prove it: a forged request could bring any token, and the cookie.

@@ -8,29 +8,39 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from minifile.extensions import db
+from minifile.extensions import db, write_transaction
 from minifile.models import ClientSalt
+from minifile.services.statements import Statement, reading
 from minifile.values import Visitor
+
+_SALTS = Statement(
+    select(ClientSalt.day, ClientSalt.salt).where(
+        ClientSalt.day.in_([bindparam("today"), bindparam("yesterday")])
+    )
+)
+_kept: "WeakKeyDictionary[Engine, Mapping[date, bytes]]" = WeakKeyDictionary()
 
 
 def client_hashes(link_id: int, visitor: Visitor, now: datetime) -> list[str]:
     """Return the hashes under which the visitor's slots on a link may stand, today's first.
 
     Empty for a visitor who can't be told from others. Reads; writes the day's salt when it is
-    the first to ask, so it needs a write transaction around it.
+    the first to ask, in a transaction of its own.
     """
     who = _identity(visitor)
     if who is None:
         return []
-    today = now.date()
-    salts = _salts(today)
-    if today not in salts:
-        salts[today] = _make_salt(today)
+    salts = _salts(now.date())
+    if now.date() not in salts:
+        salts = _make_salt(now.date())
     return _hashes(link_id, who, salts)
 
 
@@ -44,6 +54,7 @@ def destroy_old_salts(now: datetime) -> None:
     """Delete the salts of all days before yesterday, within the caller's transaction."""
     yesterday = now.date() - timedelta(days=1)
     db.session.execute(delete(ClientSalt).where(ClientSalt.day < yesterday))
+    _kept.pop(db.engine, None)
 
 
 def _identity(visitor: Visitor) -> str | None:
@@ -69,25 +80,32 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((ip, 64), strict=False))
 
 
-def _salts(today: date) -> dict[date, bytes]:
-    query = select(ClientSalt.day, ClientSalt.salt).where(
-        ClientSalt.day.in_([today, today - timedelta(days=1)])
-    )
-    return {row.day: row.salt for row in db.session.execute(query)}
+def _salts(today: date) -> Mapping[date, bytes]:
+    """Return the salts of today and yesterday, as far as there are any.
+
+    A salt never changes, so a process asks once a day; it forgets the older ones as the
+    database does.
+    """
+    known = _kept.get(db.engine, {})
+    if today in known:
+        return known
+    with reading(db.engine) as driver:
+        days = (today, today - timedelta(days=1))
+        salts: Mapping[date, bytes] = dict(_SALTS.run(driver, today=days[0], yesterday=days[1]))
+    _kept[db.engine] = salts
+    return salts
 
 
-def _make_salt(today: date) -> bytes:
-    """Write the day's salt, or return the one that another process wrote just before."""
-    try:
-        with db.session.begin_nested():
-            salt = ClientSalt(day=today, salt=secrets.token_bytes(32))
-            db.session.add(salt)
-    except IntegrityError:
-        return _salts(today)[today]
-    return salt.salt
+def _make_salt(today: date) -> Mapping[date, bytes]:
+    """Write the day's salt, unless another process was faster; return what there is then."""
+    salt = secrets.token_bytes(32)
+    insert = sqlite_insert if db.engine.dialect.name == "sqlite" else postgresql_insert
+    with write_transaction(durable=False) as session:
+        session.execute(insert(ClientSalt).values(day=today, salt=salt).on_conflict_do_nothing())
+    return _salts(today)
 
 
-def _hashes(link_id: int, who: str, salts: dict[date, bytes]) -> list[str]:
+def _hashes(link_id: int, who: str, salts: Mapping[date, bytes]) -> list[str]:
     text = f"{link_id}\0{who}".encode("utf-8", "surrogatepass")
     return [
         hmac.new(salts[day], text, hashlib.sha256).hexdigest()

@@ -9,27 +9,82 @@ back what was not sent. What a killed process had reserved stays spent.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, insert, select, tuple_, update
+from sqlalchemy import bindparam, insert, select, tuple_, update
 
 from minifile.errors import LinkExhausted, LinkNotFound
-from minifile.extensions import db, write_transaction
+from minifile.extensions import write_transaction
 from minifile.models import Delivery, Link, Slot
 from minifile.policy.access import check_open
 from minifile.policy.counting import FileSpan, Start, covers, merge
 from minifile.services.clients import client_hashes
-from minifile.services.links import lock_link
+from minifile.services.commits import Work, commit
 from minifile.services.slots import (
+    HAD_COLUMNS,
+    Had,
+    HeldSlot,
     find_held_slot,
     finish_if_complete,
     give_back_if_unused,
     holds_slot,
     take_slot,
 )
-from minifile.values import Span, Visitor
+from minifile.services.statements import Driver, Statement
+from minifile.values import LinkRecord, Span, Visitor
 
 # A response that has not been heard of for so long is taken for dead.
 IN_FLIGHT_FOR = timedelta(seconds=60)
+
+# Holds the row on PostgreSQL; on SQLite the transaction holds them all.
+_LOCK_LINK = Statement(
+    select(Link.state, Link.expires_at, Link.max_downloads, Link.download_count)
+    .where(Link.id == bindparam("link_id"))
+    .with_for_update()
+)
+_COUNT_REQUEST = Statement(
+    update(Slot).where(Slot.id == bindparam("slot_id")).values(requests=Slot.requests + 1)
+)
+_RESERVE = Statement(
+    insert(Delivery).values(
+        slot_id=bindparam("slot_id"),
+        file_id=bindparam("file_id"),
+        started_at=bindparam("now"),
+        ranges=[],
+        bytes_reserved=bindparam("bytes_reserved"),
+        bytes_sent=0,
+        has_start=bindparam("has_start"),
+        in_flight=1,
+        in_flight_until=bindparam("in_flight_until"),
+    )
+)
+_RESERVE_MORE = Statement(
+    update(Delivery)
+    .where(Delivery.id == bindparam("delivery_id"))
+    .values(
+        bytes_reserved=bindparam("bytes_reserved"),
+        has_start=bindparam("has_start"),
+        in_flight=bindparam("in_flight"),
+        in_flight_until=bindparam("in_flight_until"),
+    )
+)
+_DELIVERY = Statement(
+    select(*HAD_COLUMNS).where(
+        Delivery.slot_id == bindparam("slot_id"), Delivery.file_id == bindparam("file_id")
+    )
+)
+_SETTLE = Statement(
+    update(Delivery)
+    .where(Delivery.id == bindparam("delivery_id"))
+    .values(
+        ranges=bindparam("ranges"),
+        bytes_reserved=bindparam("bytes_reserved"),
+        bytes_sent=bindparam("bytes_sent"),
+        in_flight=bindparam("in_flight"),
+        in_flight_until=bindparam("in_flight_until"),
+        completed_at=bindparam("completed_at"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +94,27 @@ class Ticket:
     link_id: int
     slot_id: int
     parts: Sequence[FileSpan]
+    downloads_left: int | None = None
+    """How many downloads the link had left once this one was counted; None without a limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """What may have changed since a link was looked up; read anew under its lock."""
+
+    state: str
+    expires_at: datetime
+    max_downloads: int | None
+    download_count: int
+
+    def left(self, download_count: int) -> int | None:
+        if self.max_downloads is None:
+            return None
+        return max(0, self.max_downloads - download_count)
 
 
 def begin_delivery(
-    link: Link,
+    link: LinkRecord,
     visitor: Visitor,
     parts: Sequence[FileSpan],
     *,
@@ -56,20 +128,44 @@ def begin_delivery(
     LinkExhausted when it needs a slot and none is left, LinkExpired or LinkRevoked when the
     link ended since it was looked up.
     """
-    with write_transaction(durable=link.max_downloads is not None):
-        link = lock_link(link.id)
-        check_open(link, now)
-        clients = client_hashes(link.id, visitor, now)
-        start = Start(fresh=fresh, by_cookie=visitor.browser is not None)
-        held = find_held_slot(link, clients, parts, start, now)
+    work = beginning(link, visitor, parts, fresh=fresh, lease=lease, now=now)
+    return commit(work, durable=is_durable(link))
+
+
+def is_durable(link: LinkRecord) -> bool:
+    """Say whether a power cut may not take a count of this link back: where there is a limit."""
+    return link.max_downloads is not None
+
+
+def beginning(
+    link: LinkRecord,
+    visitor: Visitor,
+    parts: Sequence[FileSpan],
+    *,
+    fresh: bool,
+    lease: timedelta,
+    now: datetime,
+) -> Work[Ticket]:
+    """Return the work of `begin_delivery`, to be committed with others."""
+    clients = client_hashes(link.id, visitor, now)
+    start = Start(fresh=fresh, by_cookie=visitor.browser is not None)
+
+    def work(driver: Driver) -> Ticket:
+        locked = _lock(driver, link.id)
+        check_open(locked, now)
+        count = locked.download_count
+        held = find_held_slot(driver, link.id, clients, parts, start, now)
         if held is None:
-            slot = take_slot(link, clients[0] if clients else None, lease, now)
-            _reserve(slot, parts, {}, now)
+            client = clients[0] if clients else None
+            slot_id, count = take_slot(driver, link, client, lease, now)
+            held = HeldSlot(slot_id)
         else:
-            slot, received = held
-            slot.requests += 1
-            _reserve(slot, parts, received, now)
-        return Ticket(link.id, slot.id, parts)
+            _COUNT_REQUEST.run(driver, slot_id=held.id)
+        for part in parts:
+            _reserve(driver, held, part, now)
+        return Ticket(link.id, held.id, parts, locked.left(count))
+
+    return work
 
 
 def end_delivery(
@@ -81,22 +177,27 @@ def end_delivery(
     have got them is thereby not served again, and one that was cut is not taken for served. A
     slot of which nothing was sent at all is given back.
     """
-    with write_transaction(durable=False) as session:
+    commit(ending(ticket, sent, arrived, now=now), durable=False)
+
+
+def ending(
+    ticket: Ticket, sent: Mapping[int, int], arrived: Mapping[int, int], *, now: datetime
+) -> Work[None]:
+    """Return the work of `end_delivery`, to be committed with others."""
+
+    def work(driver: Driver) -> None:
         try:
-            link = lock_link(ticket.link_id)
+            _lock(driver, ticket.link_id)
         except LinkNotFound:
             # Purged meanwhile, with all that was to be settled.
             return
-        parts = {part.file_id: part for part in ticket.parts}
-        completed = [
-            _settle(delivery, parts[delivery.file_id], sent, arrived, now)
-            for delivery in session.scalars(_deliveries_of(ticket))
-        ]
-        session.flush()
+        completed = [_settle(driver, ticket, part, sent, arrived, now) for part in ticket.parts]
         if any(completed):
-            finish_if_complete(link, ticket.slot_id, now)
+            finish_if_complete(driver, ticket.link_id, ticket.slot_id, now)
         elif not any(sent.values()):
-            give_back_if_unused(link.id, ticket.slot_id)
+            give_back_if_unused(driver, ticket.link_id, ticket.slot_id)
+
+    return work
 
 
 def renew_deliveries(tickets: Iterable[Ticket], *, now: datetime) -> None:
@@ -115,7 +216,7 @@ def renew_deliveries(tickets: Iterable[Ticket], *, now: datetime) -> None:
             )
 
 
-def check_servable(link: Link, visitor: Visitor, *, now: datetime) -> None:
+def check_servable(link: LinkRecord, visitor: Visitor, *, now: datetime) -> None:
     """Raise LinkExhausted when no download is left and the visitor holds no slot.
 
     For answers that take no slot but must agree with those that do: HEAD, 304, 412, 416.
@@ -124,67 +225,61 @@ def check_servable(link: Link, visitor: Visitor, *, now: datetime) -> None:
         raise LinkExhausted(link.max_downloads or 0)
 
 
-def _reserve(
-    slot: Slot, parts: Sequence[FileSpan], received: Mapping[int, Delivery], now: datetime
-) -> None:
-    """Reserve the bytes of each part, in the client's deliveries or in new ones."""
-    with_row = [part for part in parts if part.file_id in received]
-    for part in with_row:
-        _reserve_more(received[part.file_id], part, now)
-    new = [_new_delivery(slot, part, now) for part in parts if part.file_id not in received]
-    if new:
-        db.session.execute(insert(Delivery), new)
+def _lock(driver: Driver, link_id: int) -> _Locked:
+    """Hold the link's row until the transaction ends. Raises LinkNotFound."""
+    rows = _LOCK_LINK.run(driver, link_id=link_id)
+    if not rows:
+        raise LinkNotFound
+    return _Locked(*rows[0])
 
 
-def _reserve_more(delivery: Delivery, part: FileSpan, now: datetime) -> None:
-    if delivery.in_flight_until is None or delivery.in_flight_until <= now:
-        # Whatever was running died without a word.
-        delivery.in_flight = 0
-    delivery.in_flight += 1
-    delivery.in_flight_until = now + IN_FLIGHT_FOR
-    delivery.bytes_reserved += part.span.size_bytes
-    delivery.has_start = delivery.has_start or part.span.start == 0
-
-
-def _new_delivery(slot: Slot, part: FileSpan, now: datetime) -> dict[str, object]:
-    return {
-        "slot_id": slot.id,
-        "file_id": part.file_id,
-        "started_at": now,
-        "ranges": [],
+def _reserve(driver: Driver, slot: HeldSlot, part: FileSpan, now: datetime) -> None:
+    """Reserve the bytes of one part, in the client's delivery or in a new one."""
+    had = slot.received.get(part.file_id)
+    reserved: dict[str, Any] = {
         "bytes_reserved": part.span.size_bytes,
-        "bytes_sent": 0,
         "has_start": part.span.start == 0,
-        "in_flight": 1,
         "in_flight_until": now + IN_FLIGHT_FOR,
     }
-
-
-def _deliveries_of(ticket: Ticket) -> Select[Delivery]:
-    query = select(Delivery).where(
-        Delivery.slot_id == ticket.slot_id,
-        Delivery.file_id.in_([part.file_id for part in ticket.parts]),
-    )
-    return query.execution_options(populate_existing=True)
+    if had is None:
+        _RESERVE.run(driver, slot_id=slot.id, file_id=part.file_id, now=now, **reserved)
+        return
+    # A mark that has run out: whatever was running died without a word.
+    is_alive = had.in_flight_until is not None and had.in_flight_until > now
+    reserved["bytes_reserved"] += had.bytes_reserved
+    reserved["has_start"] |= had.has_start
+    in_flight = (had.in_flight if is_alive else 0) + 1
+    _RESERVE_MORE.run(driver, delivery_id=had.id, in_flight=in_flight, **reserved)
 
 
 def _settle(
-    delivery: Delivery,
+    driver: Driver,
+    ticket: Ticket,
     part: FileSpan,
     sent: Mapping[int, int],
     arrived: Mapping[int, int],
     now: datetime,
 ) -> bool:
     """Settle one file; say whether it has been delivered completely by now."""
+    rows = _DELIVERY.run(driver, slot_id=ticket.slot_id, file_id=part.file_id)
+    if not rows:
+        return False
+    had = Had(*rows[0])
     spent = min(sent.get(part.file_id, 0), part.span.size_bytes)
-    had = min(arrived.get(part.file_id, 0), part.span.size_bytes)
-    delivery.bytes_reserved -= part.span.size_bytes - spent
-    delivery.bytes_sent += spent
-    delivery.ranges = merge(delivery.ranges, Span(part.span.start, part.span.start + had))
-    delivery.in_flight = max(0, delivery.in_flight - 1)
-    if not delivery.in_flight:
-        delivery.in_flight_until = None
-    was_reached = part.file_id in arrived
-    if delivery.completed_at is None and was_reached and covers(delivery.ranges, part.size_bytes):
-        delivery.completed_at = now
-    return delivery.completed_at is not None
+    reached = min(arrived.get(part.file_id, 0), part.span.size_bytes)
+    ranges = merge(had.ranges, Span(part.span.start, part.span.start + reached))
+    in_flight = max(0, had.in_flight - 1)
+    completed_at = had.completed_at
+    if completed_at is None and part.file_id in arrived and covers(ranges, part.size_bytes):
+        completed_at = now
+    _SETTLE.run(
+        driver,
+        delivery_id=had.id,
+        ranges=ranges,
+        bytes_reserved=had.bytes_reserved - (part.span.size_bytes - spent),
+        bytes_sent=had.bytes_sent + spent,
+        in_flight=in_flight,
+        in_flight_until=had.in_flight_until if in_flight else None,
+        completed_at=completed_at,
+    )
+    return completed_at is not None

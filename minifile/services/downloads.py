@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
-from minifile.models import File, Link
 from minifile.policy import types
 from minifile.policy.counting import FileSpan
 from minifile.services.archive import Layout, Member
@@ -15,14 +14,14 @@ from minifile.services.ownership import rights_of
 from minifile.services.rate_limits import RateLimits
 from minifile.services.unlocking import check_unlocked
 from minifile.storage import Storage
-from minifile.values import Role, Span, Visitor
+from minifile.values import FileRecord, LinkRecord, Role, Span, Visitor
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A link as one visitor may read it: open, and unlocked."""
 
-    link: Link
+    link: LinkRecord
     visitor: Visitor
     is_owner: bool
     """The owner's downloads are not counted, and no limit stops them."""
@@ -55,7 +54,7 @@ def check_download(reading: Reading, *, now: datetime) -> None:
 
 def open_file(
     reading: Reading,
-    file: File,
+    file: FileRecord,
     span: Span,
     *,
     storage: Storage,
@@ -91,12 +90,12 @@ def open_archive(
     return _count(reading, parts, fresh=not span.start, lease=lease, now=now)
 
 
-def served_type(file: File) -> str:
+def served_type(file: FileRecord) -> str:
     """Return the media type that the bytes may be sent with: passive ones only."""
     return types.served_type(file.content_type)
 
 
-def archive_layout(link: Link) -> Layout:
+def archive_layout(link: LinkRecord) -> Layout:
     """Return how the zip of the link's files lies, byte by byte."""
     return Layout(
         [Member(file.filename, file.size_bytes, file.crc32, file.created_at) for file in link.files]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import selectinload
 
 from minifile.errors import BadOption, LinkNotFound, NotFound, TooManyTries
 from minifile.extensions import db, write_transaction
@@ -20,8 +19,10 @@ from minifile.policy.names import clean_path, number_equal_names
 from minifile.services import ownership
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
+from minifile.services.records import read_link
 from minifile.services.slots import holds_slot
-from minifile.values import Limits, LinkState, Role, Visitor
+from minifile.services.statements import reading
+from minifile.values import FileRecord, Limits, LinkRecord, LinkState, Role, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class LinkChanges:
     remove_password: bool = False
 
 
-def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datetime) -> Link:
+def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datetime) -> LinkRecord:
     """Return the link, with its files, that a recipient may be served.
 
     Raises LinkNotFound, LinkExpired, LinkRevoked, or TooManyTries when the visitor's address
@@ -55,7 +56,9 @@ def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datet
     return link
 
 
-def find_managed_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datetime) -> Link:
+def find_managed_link(
+    code: str, visitor: Visitor, *, rates: RateLimits, now: datetime
+) -> LinkRecord:
     """Return the link that the visitor made and may change.
 
     Somebody else's link looks like none: LinkNotFound. Raises LinkExpired and LinkRevoked to
@@ -70,7 +73,7 @@ def find_managed_link(code: str, visitor: Visitor, *, rates: RateLimits, now: da
     return link
 
 
-def find_file(link: Link, filename: str) -> File:
+def find_file(link: LinkRecord, filename: str) -> FileRecord:
     """Return the file of the link with this name. Raises NotFound."""
     for file in link.files:
         if file.filename == filename:
@@ -78,7 +81,7 @@ def find_file(link: Link, filename: str) -> File:
     raise NotFound("This link has no file of that name.")
 
 
-def change_link(link: Link, changes: LinkChanges, *, limits: Limits, now: datetime) -> None:
+def change_link(link: LinkRecord, changes: LinkChanges, *, limits: Limits, now: datetime) -> None:
     """Change expiry, limit, password and note at once, or none of them.
 
     The limit may be lower than what was already fetched; the link is exhausted then. A new or
@@ -102,7 +105,7 @@ def change_link(link: Link, changes: LinkChanges, *, limits: Limits, now: dateti
             )
 
 
-def rename_file(link: Link, file_id: int, filename: str, *, now: datetime) -> None:
+def rename_file(link: LinkRecord, file_id: int, filename: str, *, now: datetime) -> None:
     """Give a file another name; it is cleaned, and numbered when the link has one like it."""
     with write_transaction() as session:
         row = lock_link(link.id)
@@ -117,7 +120,7 @@ def rename_file(link: Link, file_id: int, filename: str, *, now: datetime) -> No
         file.filename = name
 
 
-def revoke_link(link: Link, *, now: datetime) -> None:
+def revoke_link(link: LinkRecord, *, now: datetime) -> None:
     """End the link at once; running transfers end by themselves. Revoking twice is no error."""
     with write_transaction():
         row = lock_link(link.id)
@@ -134,13 +137,13 @@ def lock_link(link_id: int) -> Link:
     return row
 
 
-def _was_let_in(link: Link, visitor: Visitor, now: datetime) -> bool:
+def _was_let_in(link: LinkRecord, visitor: Visitor, now: datetime) -> bool:
     return bool(ownership.rights_of(visitor, link)) or holds_slot(link, visitor, now=now)
 
 
-def _find(code: str) -> Link | None:
-    query = select(Link).where(Link.code == code).options(selectinload(Link.files))
-    return db.session.execute(query).scalar_one_or_none()
+def _find(code: str) -> LinkRecord | None:
+    with reading(db.engine) as driver:
+        return read_link(driver, code)
 
 
 def _check_changes(changes: LinkChanges, limits: Limits) -> None:

@@ -1,160 +1,244 @@
 """Slots: a link's downloads as the counter sees them; found again, taken, given back.
 
-All but `holds_slot` run within a write transaction that holds the link's row.
+All but `holds_slot` run within a transaction that holds the link's row.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, func, or_, select, update
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy import Select, bindparam, delete, func, insert, literal, or_, select, update
 
 from minifile.errors import LinkExhausted
 from minifile.extensions import db
-from minifile.models import Delivery, Link, Slot
+from minifile.models import Delivery, File, Link, Slot
 from minifile.policy.counting import MAX_REQUESTS, FileSpan, Start, may_join
 from minifile.services.clients import known_client_hashes
-from minifile.values import LinkState, Visitor
+from minifile.services.statements import Driver, Row, Statement, reading
+from minifile.values import LinkRecord, LinkState, Visitor
 
 # How many slots of one client are looked at, the newest first. Behind one address there may be
 # many clients that are the same to us; what one of them did before must not slow the next down.
 _UNFINISHED = 64
 _FINISHED = 4
 
-
-def holds_slot(link: Link, visitor: Visitor, *, now: datetime) -> bool:
-    """Say whether the visitor has an open slot of the link."""
-    clients = known_client_hashes(link.id, visitor, now)
-    return db.session.execute(_open_slots(link.id, clients, now).limit(1)).first() is not None
-
-
-def find_held_slot(
-    link: Link,
-    clients: Sequence[str],
-    parts: Sequence[FileSpan],
-    start: Start,
-    now: datetime,
-) -> tuple[Slot, Mapping[int, Delivery]] | None:
-    """Return the client's slot that a request fits into, with its deliveries by file id.
-
-    A slot in which one of the files is still unfinished comes first.
-    """
-    slots = _candidates(link.id, clients, start, now)
-    received = _received([slot.id for slot in slots], parts)
-    fitting = [slot for slot in slots if may_join(received[slot.id], parts, start, now)]
-    if not fitting:
-        return None
-    unfinished = [slot for slot in fitting if _is_unfinished(received[slot.id])]
-    slot = (unfinished or fitting)[0]
-    return slot, received[slot.id]
+# The columns of `Had`, in its order.
+HAD_COLUMNS = (
+    Delivery.id,
+    Delivery.file_id,
+    Delivery.ranges,
+    Delivery.bytes_reserved,
+    Delivery.bytes_sent,
+    Delivery.has_start,
+    Delivery.in_flight,
+    Delivery.in_flight_until,
+    Delivery.completed_at,
+)
 
 
-def take_slot(link: Link, client: str | None, lease: timedelta, now: datetime) -> Slot:
-    """Take a new slot: the check and the count are this one UPDATE. Raises LinkExhausted."""
-    taken = (
-        update(Link)
-        .where(
-            Link.id == link.id,
-            Link.state == LinkState.OPEN,
-            Link.expires_at > now,
-            or_(Link.max_downloads.is_(None), Link.download_count < Link.max_downloads),
-        )
-        .values(download_count=Link.download_count + 1)
-        .returning(Link.download_count)
-        .execution_options(synchronize_session=False)
+@dataclass(slots=True)
+class Had:
+    """What a client has had of one file within a slot: its delivery row, as it was read."""
+
+    id: int
+    file_id: int
+    ranges: list[list[int]]
+    bytes_reserved: int
+    bytes_sent: int
+    has_start: bool
+    in_flight: int
+    in_flight_until: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(slots=True)
+class HeldSlot:
+    """An open slot of a client, and what it has had in it, by file id."""
+
+    id: int
+    received: dict[int, Had] = field(default_factory=dict)
+
+    @property
+    def is_unfinished(self) -> bool:
+        return any(had.completed_at is None for had in self.received.values())
+
+
+def _open_slots() -> Select[Any]:
+    """Select a client's open slots of a link; it may stand under two hashes."""
+    return select(Slot.id).where(
+        Slot.link_id == bindparam("link_id"),
+        Slot.client.in_([bindparam("client"), bindparam("other")]),
+        Slot.ended_at.is_(None),
+        Slot.ends_at > bindparam("now"),
     )
-    count = db.session.execute(taken).scalar_one_or_none()
-    if count is None:
-        raise LinkExhausted(link.max_downloads or 0)
-    set_committed_value(link, "download_count", count)
-    slot = Slot(link_id=link.id, client=client, started_at=now, ends_at=now + lease, requests=1)
-    db.session.add(slot)
-    db.session.flush()
-    return slot
 
 
-def give_back_if_unused(link_id: int, slot_id: int) -> None:
-    """Undo the count of a slot whose responses are over and sent nothing."""
-    used = select(func.count()).where(
-        Delivery.slot_id == slot_id,
+def _candidates(*, finished: bool, one_file: bool) -> Statement:
+    """Select slots that a request may join, with what was had in each: of a file, or of all."""
+    state = Slot.completed_at.is_not(None) if finished else Slot.completed_at.is_(None)
+    found = (
+        _open_slots()
+        .where(Slot.requests < MAX_REQUESTS, state)
+        .order_by(Slot.id.desc())
+        .limit(literal(_FINISHED if finished else _UNFINISHED))
+        .subquery()
+    )
+    on = Delivery.slot_id == found.c.id
+    if one_file:
+        on &= Delivery.file_id == bindparam("file_id")
+    return Statement(
+        select(found.c.id, *HAD_COLUMNS)
+        .select_from(found)
+        .outerjoin(Delivery, on)
+        .order_by(found.c.id.desc())
+    )
+
+
+_HOLDS = Statement(_open_slots().limit(literal(1)))
+_CANDIDATES = {
+    (finished, one_file): _candidates(finished=finished, one_file=one_file)
+    for finished in (False, True)
+    for one_file in (False, True)
+}
+_COUNT = Statement(
+    update(Link)
+    .where(
+        Link.id == bindparam("link_id"),
+        Link.state == LinkState.OPEN.value,
+        Link.expires_at > bindparam("now"),
+        or_(Link.max_downloads.is_(None), Link.download_count < Link.max_downloads),
+    )
+    .values(download_count=Link.download_count + 1)
+    .returning(Link.download_count)
+)
+_TAKE = Statement(
+    insert(Slot)
+    .values(
+        link_id=bindparam("link_id"),
+        client=bindparam("client"),
+        started_at=bindparam("now"),
+        ends_at=bindparam("ends_at"),
+        requests=1,
+    )
+    .returning(Slot.id)
+)
+_IS_USED = Statement(
+    select(Delivery.id)
+    .where(
+        Delivery.slot_id == bindparam("slot_id"),
         or_(
             Delivery.bytes_reserved > 0,
             Delivery.in_flight > 0,
             Delivery.completed_at.is_not(None),
         ),
     )
-    slot = db.session.get(Slot, slot_id)
-    if slot is None or db.session.execute(used).scalar_one():
-        return
-    db.session.delete(slot)
-    db.session.execute(
-        update(Link)
-        .where(Link.id == link_id, Link.download_count > 0)
-        .values(download_count=Link.download_count - 1)
-        .execution_options(synchronize_session=False)
+    .limit(literal(1))
+)
+_DELETE = Statement(delete(Slot).where(Slot.id == bindparam("slot_id")).returning(Slot.id))
+_UNCOUNT = Statement(
+    update(Link)
+    .where(Link.id == bindparam("link_id"), Link.download_count > 0)
+    .values(download_count=Link.download_count - 1)
+)
+_FINISH = Statement(
+    update(Slot)
+    .where(
+        Slot.id == bindparam("slot_id"),
+        select(func.count())
+        .where(Delivery.slot_id == bindparam("slot_id"), Delivery.completed_at.is_not(None))
+        .scalar_subquery()
+        == select(func.count()).where(File.link_id == bindparam("link_id")).scalar_subquery(),
     )
+    .values(completed_at=bindparam("now"))
+)
 
 
-def finish_if_complete(link: Link, slot_id: int, now: datetime) -> None:
+def holds_slot(link: LinkRecord, visitor: Visitor, *, now: datetime) -> bool:
+    """Say whether the visitor has an open slot of the link."""
+    clients = known_client_hashes(link.id, visitor, now)
+    if not clients:
+        return False
+    with reading(db.engine) as driver:
+        return bool(_HOLDS.run(driver, **_whose(link.id, clients, now)))
+
+
+def find_held_slot(
+    driver: Driver,
+    link_id: int,
+    clients: Sequence[str],
+    parts: Sequence[FileSpan],
+    start: Start,
+    now: datetime,
+) -> HeldSlot | None:
+    """Return the client's slot that a request fits into, with what it had there.
+
+    A slot in which one of the files is still unfinished comes first.
+    """
+    slots = _held_slots(driver, link_id, clients, parts, start, now)
+    fitting = [slot for slot in slots if may_join(slot.received, parts, start, now)]
+    unfinished = (slot for slot in fitting if slot.is_unfinished)
+    return next(unfinished, fitting[0] if fitting else None)
+
+
+def take_slot(
+    driver: Driver, link: LinkRecord, client: str | None, lease: timedelta, now: datetime
+) -> tuple[int, int]:
+    """Take a new slot; return its id, and the link's counter: check and count are one UPDATE.
+
+    Raises LinkExhausted.
+    """
+    counted = _COUNT.run(driver, link_id=link.id, now=now)
+    if not counted:
+        raise LinkExhausted(link.max_downloads or 0)
+    taken = _TAKE.run(driver, link_id=link.id, client=client, now=now, ends_at=now + lease)
+    return taken[0][0], counted[0][0]
+
+
+def give_back_if_unused(driver: Driver, link_id: int, slot_id: int) -> None:
+    """Undo the count of a slot whose responses are over and sent nothing."""
+    if not _IS_USED.run(driver, slot_id=slot_id) and _DELETE.run(driver, slot_id=slot_id):
+        _UNCOUNT.run(driver, link_id=link_id)
+
+
+def finish_if_complete(driver: Driver, link_id: int, slot_id: int, now: datetime) -> None:
     """Mark a slot in which every file of the link has been delivered completely.
 
     No fresh start can join it any more, so it is not looked at for one.
     """
-    completed = select(func.count()).where(
-        Delivery.slot_id == slot_id, Delivery.completed_at.is_not(None)
-    )
-    if db.session.execute(completed).scalar_one() == len(link.files):
-        db.session.execute(
-            update(Slot)
-            .where(Slot.id == slot_id)
-            .values(completed_at=now)
-            .execution_options(synchronize_session=False)
-        )
+    _FINISH.run(driver, link_id=link_id, slot_id=slot_id, now=now)
 
 
-def _candidates(
-    link_id: int, clients: Sequence[str], start: Start, now: datetime
-) -> Sequence[Slot]:
+def _held_slots(
+    driver: Driver,
+    link_id: int,
+    clients: Sequence[str],
+    parts: Sequence[FileSpan],
+    start: Start,
+    now: datetime,
+) -> list[HeldSlot]:
     if not clients:
         return []
-    query = (
-        _open_slots(link_id, clients, now)
-        .where(Slot.requests < MAX_REQUESTS)
-        .order_by(Slot.id.desc())
-        .execution_options(populate_existing=True)
-    )
-    unfinished = query.where(Slot.completed_at.is_(None)).limit(_UNFINISHED)
-    slots = list(db.session.scalars(unfinished))
+    whose = _whose(link_id, clients, now)
+    one_file = len(parts) == 1
+    if one_file:
+        whose["file_id"] = parts[0].file_id
+    rows = _CANDIDATES[False, one_file].run(driver, **whose)
     if not start.fresh:
-        finished = query.where(Slot.completed_at.is_not(None)).limit(_FINISHED)
-        slots += db.session.scalars(finished)
-    return slots
+        rows += _CANDIDATES[True, one_file].run(driver, **whose)
+    return _grouped(rows)
 
 
-def _open_slots(link_id: int, clients: Sequence[str], now: datetime) -> Select[Slot]:
-    return select(Slot).where(
-        Slot.link_id == link_id,
-        Slot.client.in_(clients),
-        Slot.ended_at.is_(None),
-        Slot.ends_at > now,
-    )
+def _grouped(rows: Sequence[Row]) -> list[HeldSlot]:
+    slots: dict[int, HeldSlot] = {}
+    for slot_id, *had in rows:
+        slot = slots.setdefault(slot_id, HeldSlot(slot_id))
+        # A slot without any delivery of the files asked for comes with an empty one.
+        if had[0] is not None:
+            found = Had(*had)
+            slot.received[found.file_id] = found
+    return list(slots.values())
 
 
-def _received(
-    slot_ids: Sequence[int], parts: Sequence[FileSpan]
-) -> Mapping[int, Mapping[int, Delivery]]:
-    """Return what each slot has had of the files: by slot id, then by file id."""
-    received: dict[int, dict[int, Delivery]] = defaultdict(dict)
-    if slot_ids:
-        query = select(Delivery).where(
-            Delivery.slot_id.in_(slot_ids),
-            Delivery.file_id.in_([part.file_id for part in parts]),
-        )
-        for delivery in db.session.scalars(query.execution_options(populate_existing=True)):
-            received[delivery.slot_id][delivery.file_id] = delivery
-    return received
-
-
-def _is_unfinished(received: Mapping[int, Delivery]) -> bool:
-    return any(had.completed_at is None for had in received.values())
+def _whose(link_id: int, clients: Sequence[str], now: datetime) -> dict[str, object]:
+    return {"link_id": link_id, "client": clients[0], "other": clients[-1], "now": now}

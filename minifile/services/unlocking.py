@@ -6,19 +6,18 @@ from datetime import datetime
 
 from minifile.errors import LinkLocked, WrongPassword
 from minifile.extensions import release_connection
-from minifile.models import Link
 from minifile.services import ownership
 from minifile.services.passwords import is_remembered, remember_success, verify_password
 from minifile.services.rate_limits import WRONG_PASSWORDS, WRONG_PASSWORDS_LINK, RateLimits
 from minifile.services.slots import holds_slot
-from minifile.values import Visitor
+from minifile.values import LinkRecord, Visitor
 
 # A hundred guesses that come at once must not all be judged before the first is counted.
 _one_at_a_time = threading.Lock()
 
 
 def check_unlocked(
-    link: Link,
+    link: LinkRecord,
     visitor: Visitor,
     rights: Collection[str],
     *,
@@ -38,7 +37,7 @@ def check_unlocked(
 
 
 def unlock_link(
-    link: Link, visitor: Visitor, password: str, *, rates: RateLimits, now: datetime
+    link: LinkRecord, visitor: Visitor, password: str, *, rates: RateLimits, now: datetime
 ) -> None:
     """Check the password of the unlock form and remember the browser that gave it."""
     if link.password_hash is not None:
@@ -47,13 +46,13 @@ def unlock_link(
             ownership.remember_unlocked(link, visitor.browser, now=now)
 
 
-def tries_left(link: Link, visitor: Visitor, *, rates: RateLimits) -> int | None:
+def tries_left(link: LinkRecord, visitor: Visitor, *, rates: RateLimits) -> int | None:
     """Return how many wrong passwords the visitor's address may still give."""
     return rates.left(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
 
 
 def try_password(
-    link: Link, visitor: Visitor, password: str, *, rates: RateLimits, now: datetime
+    link: LinkRecord, visitor: Visitor, password: str, *, rates: RateLimits, now: datetime
 ) -> None:
     """Judge the rate limits, then the password; only wrong ones are counted.
 

@@ -32,8 +32,9 @@ from minifile.policy.types import check_type, media_type
 from minifile.services.ownership import give_access
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UPLOADS, RateLimits
+from minifile.services.records import as_record
 from minifile.storage import Batch, Storage
-from minifile.values import Chunk, Limits, Role, UploadOptions, Visitor
+from minifile.values import Chunk, Limits, LinkRecord, Role, UploadOptions, Visitor
 
 __all__ = ["Incoming", "NewLink", "check_options", "parse_lifetime", "receive_upload"]
 
@@ -57,7 +58,7 @@ class Incoming:
 class NewLink:
     """What the sender gets: the link, and the token that proves to have made it."""
 
-    link: Link
+    link: LinkRecord
     owner_token: str
 
 
@@ -126,7 +127,7 @@ def receive_upload(
         link.files = rows
         _save(link, visitor, batch, limits.code_length)
     rates.count(UPLOADS, visitor.rate_address)
-    return NewLink(link, owner_token)
+    return NewLink(as_record(link), owner_token)
 
 
 def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[File]:
@@ -237,7 +238,7 @@ def _save(link: Link, visitor: Visitor, batch: Batch, code_length: int) -> None:
                 session.add(link)
                 session.flush()
                 if visitor.browser is not None:
-                    give_access(session, link, visitor.browser, Role.OWNER, link.created_at)
+                    give_access(session, link.id, visitor.browser, Role.OWNER, link.created_at)
                     session.flush()
                 # From here on a failed commit must not take the bytes: it may have happened.
                 batch.keep()

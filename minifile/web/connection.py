@@ -86,6 +86,8 @@ class OutgoingBytes:
         self._start = look.queued if look else 0
         # Headers always went out before: a kernel that has counted nothing does not count.
         self.is_known = self._start > 0
+        self._last_arrived = -1
+        self._moved_at = 0.0
 
     def arrived(self) -> int:
         """Return how much the client's machine has acknowledged by now."""
@@ -93,24 +95,31 @@ class OutgoingBytes:
         return self._since_start(look.acknowledged) if look else 0
 
     def finish(self, *, stall_seconds: float) -> tuple[int, int]:
-        """Wait until all is acknowledged; return how much was sent, and how much arrived.
-
-        Ends early when the connection is dead: what was still buffered was never sent. When
-        nothing moves for `stall_seconds` it counts as sent, because the client may yet take
-        it.
-        """
-        pause, last, moved_at = 0.0002, -1, time.monotonic()
-        while (look := self._look()) is not None:
-            if look.is_dead:
-                return self._since_start(look.on_wire), self._since_start(look.acknowledged)
-            is_stalled = time.monotonic() - moved_at > stall_seconds
-            if look.acknowledged == look.queued or is_stalled:
-                return self._since_start(look.queued), self._since_start(look.acknowledged)
-            if look.acknowledged != last:
-                last, moved_at = look.acknowledged, time.monotonic()
+        """Wait until `poll` knows how much was sent, and how much arrived."""
+        pause = 0.0002
+        while (known := self.poll(stall_seconds=stall_seconds)) is None:
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
-        return 0, 0
+        return known
+
+    def poll(self, *, stall_seconds: float) -> tuple[int, int] | None:
+        """Return how much was sent and how much arrived, or None while that may still change.
+
+        It is known once all is acknowledged, or the connection is dead: what was still buffered
+        was never sent then. When nothing moves for `stall_seconds` from one call to the next it
+        counts as sent, because the client may yet take it.
+        """
+        look = self._look()
+        if look is None:
+            return 0, 0
+        if look.is_dead:
+            return self._since_start(look.on_wire), self._since_start(look.acknowledged)
+        if look.acknowledged != self._last_arrived:
+            self._last_arrived, self._moved_at = look.acknowledged, time.monotonic()
+        is_stalled = time.monotonic() - self._moved_at > stall_seconds
+        if look.acknowledged == look.queued or is_stalled:
+            return self._since_start(look.queued), self._since_start(look.acknowledged)
+        return None
 
     def _since_start(self, position: int) -> int:
         return max(0, position - self._start)

@@ -1,0 +1,214 @@
+"""Short transactions of the hot paths; on SQLite those that wait at once share one commit.
+
+SQLite has one writer at a time, and what a commit costs (the turn among processes, BEGIN, the
+log, the fsync of a durable one) is nearly the same for one piece of work as for twenty. So in
+each process the first thread that has work becomes the leader: it takes its turn, runs what has
+queued up by then, each piece within a savepoint, commits once, and only then answers the others.
+What a piece of work returned is never known to anybody before its commit. PostgreSQL has many
+writers and groups their commits itself: there each piece of work is a transaction of its own.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from minifile.errors import ServiceBusy
+from minifile.extensions import begin_immediate, db, writers_turn
+from minifile.services.statements import Driver
+
+T = TypeVar("T")
+Work = Callable[[Driver], T]
+
+# So many at once that a commit is nearly free for each, and none waits long for the others.
+_AT_ONCE = 64
+
+
+def commit(work: Work[T], *, durable: bool) -> T:
+    """Run `work` in a transaction that holds SQLite's write lock, and return what it returned.
+
+    When this returns, the work is committed: on stable storage if `durable`, otherwise safe from
+    a crash of the process but not from a power cut (SQLite). Work that raises leaves nothing and
+    its error goes on; it must be short, and may be run by another thread. Raises ServiceBusy when
+    the lock can't be had in time.
+    """
+    return commit_all([work], durable=durable)[0].value()
+
+
+def commit_all(works: Sequence[Work[T]], *, durable: bool) -> list["Outcome[T]"]:
+    """Run several works at once; each has an outcome of its own."""
+    if db.session.registry.has():
+        # What the session had been reading is old after this.
+        db.session.commit()
+    engine = db.engine
+    jobs = [Outcome(work, durable=durable) for work in works]
+    if engine.dialect.name == "sqlite":
+        _queue_of(engine).run(engine, jobs)
+    else:
+        for job in jobs:
+            _commit_alone(engine, job)
+    return jobs
+
+
+class Outcome(Generic[T]):
+    """A piece of work, and what came of it once it is done."""
+
+    def __init__(self, work: Work[T], *, durable: bool) -> None:
+        self.durable = durable
+        self.error: BaseException | None = None
+        self._work = work
+        self._result: T | None = None
+
+    def run(self, driver: Driver) -> None:
+        """Do the work; an error is kept, and goes on to the caller too."""
+        try:
+            self._result = self._work(driver)
+        except BaseException as error:
+            self.error = error
+            raise
+
+    def value(self) -> T:
+        """Return what the work returned, or raise what it raised."""
+        if self.error is not None:
+            raise self.error
+        return cast(T, self._result)
+
+
+class _Queue:
+    """The works of one process that wait to be committed, and who leads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[_Waiter] = deque()
+        self._is_led = False
+
+    def run(self, engine: Engine, jobs: Sequence[Outcome[Any]]) -> None:
+        """Return once all jobs are done, by this thread or by another."""
+        mine = _Waiter(jobs)
+        with self._lock:
+            self._waiting.append(mine)
+            leads = not self._is_led
+            self._is_led = True
+        if not leads:
+            mine.wake.acquire()
+            leads = mine.leads
+        if leads:
+            self._lead(engine)
+
+    def _lead(self, engine: Engine) -> None:
+        """Commit what waits, the leader's own jobs first of all; then let the next one lead."""
+        batch: list[_Waiter] = []
+        try:
+            with _writing(engine) as transaction:
+                batch = self._take()
+                transaction([job for waiter in batch for job in waiter.jobs])
+        except BaseException as error:  # noqa: BLE001 (each caller raises it)
+            with self._lock:
+                # Whoever queued up for a turn that never came has waited long enough.
+                batch = batch or self._drain()
+            for job in (job for waiter in batch for job in waiter.jobs):
+                job.error = job.error or error
+        finally:
+            self._pass_on()
+            for waiter in batch[1:]:
+                waiter.wake.release()
+
+    def _take(self) -> list["_Waiter"]:
+        with self._lock:
+            count = min(len(self._waiting), _AT_ONCE)
+            return [self._waiting.popleft() for _ in range(count)]
+
+    def _drain(self) -> list["_Waiter"]:
+        batch = list(self._waiting)
+        self._waiting.clear()
+        return batch
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            self._is_led = bool(self._waiting)
+            if self._is_led:
+                self._waiting[0].leads = True
+                self._waiting[0].wake.release()
+
+
+class _Waiter:
+    """A thread's jobs, and the lock on which it waits for them or for its turn to lead."""
+
+    __slots__ = ("jobs", "leads", "wake")
+
+    def __init__(self, jobs: Sequence[Outcome[Any]]) -> None:
+        self.jobs = jobs
+        self.leads = False
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+
+@contextmanager
+def _writing(engine: Engine) -> Iterator[Callable[[Sequence[Outcome[Any]]], None]]:
+    """Hold this process's turn to write; yields what runs jobs and commits them."""
+    with writers_turn(engine):
+        lent = engine.raw_connection()
+        try:
+            driver = Driver(lent.driver_connection, engine.dialect)
+            yield lambda jobs: _commit_together(driver, jobs)
+        finally:
+            lent.close()
+
+
+def _commit_together(driver: Driver, jobs: Sequence[Outcome[Any]]) -> None:
+    try:
+        begin_immediate(driver.execute, durable=any(job.durable for job in jobs))
+    except OperationalError as error:
+        raise ServiceBusy from error
+    try:
+        for job in jobs:
+            _run_in_savepoint(driver, job)
+        driver.execute("COMMIT")
+    except BaseException:
+        if driver.connection.in_transaction:
+            driver.execute("ROLLBACK")
+        raise
+
+
+def _run_in_savepoint(driver: Driver, job: Outcome[Any]) -> None:
+    """Run one job; if it raises, undo what it did and leave the others alone."""
+    driver.execute("SAVEPOINT work")
+    try:
+        job.run(driver)
+    except Exception:  # noqa: BLE001 (the caller raises it)
+        # An error so bad that SQLite has ended the transaction itself fails here, for all.
+        driver.execute("ROLLBACK TO work")
+    driver.execute("RELEASE work")
+
+
+def _commit_alone(engine: Engine, job: Outcome[Any]) -> None:
+    """Run one job in a transaction of its own (PostgreSQL)."""
+    lent = engine.raw_connection()
+    try:
+        job.run(Driver(lent.driver_connection, engine.dialect))
+        lent.commit()
+    except Exception as error:  # noqa: BLE001 (the caller raises it)
+        job.error = error
+        if getattr(error, "connection_invalidated", False):
+            lent.invalidate()
+        else:
+            lent.rollback()
+    finally:
+        lent.close()
+
+
+_queues: "WeakKeyDictionary[Engine, _Queue]" = WeakKeyDictionary()
+_queues_lock = threading.Lock()
+
+
+def _queue_of(engine: Engine) -> _Queue:
+    with _queues_lock:
+        queue = _queues.get(engine)
+        if queue is None:
+            queue = _queues[engine] = _Queue()
+        return queue

@@ -1,0 +1,57 @@
+"""Reading a link with its files: two statements, for every request that names a code."""
+
+from sqlalchemy import bindparam, select
+
+from minifile.models import File, Link
+from minifile.services.statements import Driver, Statement
+from minifile.values import FileRecord, LinkRecord
+
+_FILE_FIELDS = tuple(FileRecord.__dataclass_fields__)
+_LINK_FIELDS = tuple(name for name in LinkRecord.__dataclass_fields__ if name != "files")
+_LINK = Statement(
+    select(
+        Link.id,
+        Link.code,
+        Link.created_at,
+        Link.expires_at,
+        Link.max_downloads,
+        Link.download_count,
+        Link.password_hash,
+        Link.owner_token_hash,
+        Link.note,
+        Link.state,
+    ).where(Link.code == bindparam("code"))
+)
+_FILES = Statement(
+    select(
+        File.id,
+        File.filename,
+        File.content_type,
+        File.size_bytes,
+        File.sha256,
+        File.crc32,
+        File.storage_key,
+        File.created_at,
+    )
+    .where(File.link_id == bindparam("link_id"))
+    .order_by(File.position)
+)
+
+
+def read_link(driver: Driver, code: str) -> LinkRecord | None:
+    """Return the link of a code, whatever its state, or None where there is none."""
+    rows = _LINK.run(driver, code=code)
+    if not rows:
+        return None
+    files = [FileRecord(*row) for row in _FILES.run(driver, link_id=rows[0][0])]
+    # Without files it was purged between the two statements: a link always has some.
+    return LinkRecord(*(*rows[0], files)) if files else None
+
+
+def as_record(link: Link) -> LinkRecord:
+    """Return what `read_link` would return for rows that were just written."""
+    files = [
+        FileRecord(**{name: getattr(file, name) for name in _FILE_FIELDS}) for file in link.files
+    ]
+    values = {name: getattr(link, name) for name in _LINK_FIELDS}
+    return LinkRecord(files=files, **values)

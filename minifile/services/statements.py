@@ -1,0 +1,144 @@
+"""Statements of the hot paths: written in SQLAlchemy Core, compiled once, run by the driver.
+
+Executing a Core statement costs about ten times what SQLite needs to run it; most of that is
+building, caching and wrapping. Here a statement is compiled once for each kind of database, and
+then goes straight to the driver's cursor. Types of our own (instants, JSON) still pass through
+their Core types, so a row means the same as in a model.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Dialect, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.types import TypeEngine
+
+Row = tuple[Any, ...]
+_Processor = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A connection of the database's own driver, and the dialect that is spoken on it."""
+
+    connection: Any
+    dialect: Dialect
+
+    def execute(self, sql: str) -> None:
+        """Run one statement as it is: BEGIN, COMMIT, SAVEPOINT and the like."""
+        self.fetch(sql, ())
+
+    def fetch(self, sql: str, parameters: Any) -> list[Row]:
+        """Run one statement and return its rows. Raises what SQLAlchemy would have raised."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(sql, parameters)
+            return cursor.fetchall() if cursor.description else []
+        except self.dialect.loaded_dbapi.Error as error:
+            raise _as_sqlalchemy(error, self) from error
+        finally:
+            cursor.close()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Driver]:
+    """Lend a pooled connection for reading; each statement sees what is committed by then."""
+    lent = engine.raw_connection()
+    try:
+        yield Driver(lent.driver_connection, engine.dialect)
+    finally:
+        # The pool rolls back what PostgreSQL's driver had begun.
+        lent.close()
+
+
+class Statement:
+    """One Core statement with named parameters, all of which must be given at each run.
+
+    No list that grows with its parameters (`IN`): the text is compiled once.
+    """
+
+    def __init__(self, clause: ClauseElement) -> None:
+        self._clause = clause
+        self._compiled: dict[str, _Compiled] = {}
+
+    def run(self, driver: Driver, **values: Any) -> list[Row]:
+        """Execute, and return the rows; empty for a statement that returns none."""
+        compiled = self._compiled.get(driver.dialect.name)
+        if compiled is None:
+            compiled = _Compiled(self._clause, driver.dialect)
+            self._compiled[driver.dialect.name] = compiled
+        return compiled.run(driver, values)
+
+
+class _Compiled:
+    """A statement for one dialect: its text, and what its values pass through."""
+
+    def __init__(self, clause: ClauseElement, dialect: Dialect) -> None:
+        compiler = clause.compile(dialect=dialect)
+        assert isinstance(compiler, SQLCompiler)
+        self._sql = str(compiler)
+        self._order = compiler.positiontup
+        self._binds: dict[str, _Processor] = {}
+        for name, bind in compiler.binds.items():
+            processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if processor is not None:
+                self._binds[name] = processor
+        # Literals that the statement itself holds.
+        self._constants = {
+            name: bind.value for name, bind in compiler.binds.items() if not bind.required
+        }
+        types = [column.type for column in _returned(clause)]
+        self._results = [(at, found) for at, found in _processors(types, dialect)]
+
+    def run(self, driver: Driver, values: Mapping[str, Any]) -> list[Row]:
+        rows = driver.fetch(self._sql, self._parameters(values))
+        return [self._read(row) for row in rows] if self._results else rows
+
+    def _parameters(self, values: Mapping[str, Any]) -> Any:
+        given = {**self._constants, **values}
+        for name, process in self._binds.items():
+            given[name] = process(given[name])
+        if self._order is None:
+            return given
+        return [given[name] for name in self._order]
+
+    def _read(self, row: Sequence[Any]) -> Row:
+        values = list(row)
+        for at, process in self._results:
+            values[at] = process(values[at])
+        return tuple(values)
+
+
+def _as_sqlalchemy(error: Any, driver: Driver) -> BaseException:
+    """Turn an error of the driver into SQLAlchemy's for it; it holds no statement or value."""
+    dialect = driver.dialect
+    found: BaseException = DBAPIError.instance(
+        None,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=dialect.is_disconnect(error, driver.connection, None),
+        dialect=dialect,
+    )
+    return found
+
+
+def _returned(clause: Any) -> Sequence[Any]:
+    """Return the columns of a SELECT, or of the RETURNING of what writes."""
+    if hasattr(clause, "selected_columns"):
+        return list(clause.selected_columns)
+    return list(getattr(clause, "exported_columns", ()))
+
+
+def _processors(
+    types: Sequence[TypeEngine[Any]], dialect: Dialect
+) -> Iterator[tuple[int, _Processor]]:
+    for at, kind in enumerate(types):
+        found = kind.dialect_impl(dialect).result_processor(dialect, None)
+        if found is not None:
+            yield at, found
