@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from flask import Flask
 from flask.cli import ScriptInfo
+
 from minifile import create_app, extensions
 from minifile.storage.local import LocalStorage
 from minifile.web.current import instance_of

@@ -5,16 +5,16 @@ any other server iterates over the transfer, which then reads the files.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from socket import socket
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from flask import Flask, request
 
 from minifile.download.renewals import Running, renewals
-from minifile.services.commits import Work, commit
+from minifile.services.commits import Outcome, Work, commit, commit_all
 from minifile.services.deliveries import Ticket, ending
 from minifile.values import Span
 from minifile.web.connection import OutgoingBytes, socket_of
@@ -27,6 +27,8 @@ from minifile.web.current import (
 )
 
 log = logging.getLogger("minifile")
+
+T = TypeVar("T")
 
 CHUNK_BYTES = 256 * 1024
 _STALL_SECONDS = 10.0
@@ -75,7 +77,7 @@ class Transfer:
         """Begin to count: the headers, and nothing else, have been handed to the kernel."""
         self._outgoing = OutgoingBytes(self._recipient.connection)
         if self._source.ticket is not None:
-            self._running = Running(self._recipient.app, self._source.ticket, self._progress)
+            self._running = Running(self._recipient.app, self._source.ticket, self.progress)
             renewals.watch(self._running)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -141,7 +143,8 @@ class Transfer:
         except Exception as error:  # noqa: BLE001 (logged with its trace)
             self.log_unsettled(error)
 
-    def _progress(self) -> int:
+    def progress(self) -> int:
+        """Return how much has arrived so far, or what the kernel took where that is unknown."""
         known = self._outgoing is not None and self._outgoing.is_known
         return self._outgoing.arrived() if self._outgoing and known else self.accepted
 
@@ -150,6 +153,10 @@ class Transfer:
             return 0, 0
         if not self._outgoing.is_known:
             return self.accepted, self.accepted
+        assert self._recipient.connection is not None
+        if self._recipient.connection.fileno() < 0:
+            # Closed before the kernel was asked: what it had taken may have been sent.
+            return self.accepted, 0
         return self._outgoing.poll(stall_seconds=_STALL_SECONDS)
 
     def _wait(self) -> tuple[int, int]:
@@ -159,6 +166,23 @@ class Transfer:
             self._known = self._outgoing.finish(stall_seconds=_STALL_SECONDS)
         assert self._known is not None
         return self._known
+
+
+def settle_and_commit(ended: Sequence[Transfer], works: Sequence[Work[T]]) -> list[Outcome[T]]:
+    """Settle ended transfers and run other works, in one commit; return the works' outcomes.
+
+    Waits until it is known of each transfer how much arrived, and releases them all. What can't
+    be settled is logged. Needs an application context.
+    """
+    endings = [(each, work) for each in ended if (work := each.ending()) is not None]
+    everything: list[Work[Any]] = [*(work for _, work in endings), *works]
+    outcomes = commit_all(everything, durable=False)
+    for (transfer, _), outcome in zip(endings, outcomes, strict=False):
+        if outcome.error is not None:
+            transfer.log_unsettled(outcome.error)
+    for transfer in ended:
+        transfer.release()
+    return outcomes[len(endings) :]
 
 
 def current_recipient() -> Recipient:

@@ -40,6 +40,10 @@ class FileSpan:
     size_bytes: int
     span: Span
 
+    @property
+    def is_whole(self) -> bool:
+        return self.span.size_bytes == self.size_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Start:

@@ -15,9 +15,13 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from minifile.config import DEFAULT_THREADS
+from minifile.download.response import Transfer
 from minifile.scheduler import start_scheduler
+from minifile.server.balance import Balance
+from minifile.server.handing import HandedTransfer
 from minifile.server.logs import RouteLogger
 from minifile.server.worker import Worker
+from minifile.web.connection import socket_of
 from minifile.web.current import instance_of
 
 # A client that has begun a request and sends no more of it; one that takes nothing of an answer.
@@ -48,7 +52,13 @@ class Server(BaseApplication):
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         # gunicorn ignores a Connection header of the application; this is its own switch.
         environ["minifile.close_connection"] = _serving.request.force_close
-        return self._app(environ, start_response)
+        answer = self._app(environ, start_response)
+        connection = socket_of(environ)
+        if not isinstance(answer, Transfer) or connection is None:
+            return answer
+        handed = HandedTransfer(answer, connection, _serving.hand_over)
+        environ["minifile.handed"] = handed
+        return handed
 
 
 def serve(app: Flask, *, host: str, port: int, workers: int | None, threads: int | None) -> None:
@@ -66,6 +76,8 @@ def server_options(
 ) -> dict[str, Any]:
     """Return gunicorn's settings."""
     settings = instance_of(app).settings
+    Worker.flask_app = app
+    Worker.balance = Balance()
     Worker.header_seconds = settings.header_timeout.total_seconds()
     return {
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
@@ -102,8 +114,9 @@ def raise_open_files_limit() -> None:
 
 
 def _note_request(worker: Any, request: Any) -> None:
-    worker.headers_are_complete()
     _serving.request = request
+    # Stock gthread has no sender; its threads send to the end.
+    _serving.hand_over = getattr(worker, "hand_over", None)
 
 
 def _start_jobs(worker: Any, app: Flask) -> None:

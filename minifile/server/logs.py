@@ -2,12 +2,25 @@
 
 import logging
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+from minifile.download.fast import FastAnswer, FastRequest
+from minifile.server.handing import HandedTransfer
+
 ACCESS_FORMAT = '%(h)s "%(m)s %(route)s" link=%(link)s %(s)s %(B)s bytes %(L)s s'
+
+
+def fast_line(request: FastRequest, answer: FastAnswer, seconds: float) -> str:
+    """Return the access line of a request that went the short way."""
+    sent = answer.transfer.accepted
+    return (
+        f'{request.address} "GET {request.route}" link={answer.link_id} 200 {sent} bytes'
+        f" {seconds:.6f} s"
+    )
 
 
 class RouteLogger(Logger):
@@ -34,19 +47,35 @@ class RouteLogger(Logger):
             return
         super().exception(msg, *args, **kwargs)  # type: ignore[no-untyped-call]
 
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+        """Log a request; an answer that the sender has taken over is logged when it is over."""
+        handed: HandedTransfer | None = environ.get("minifile.handed")
+        if handed is None or handed.sending is None:
+            super().access(resp, req, environ, request_time)  # type: ignore[no-untyped-call]
+            return
+        began = time.monotonic() - request_time.total_seconds()
+        atoms, transfer = self.atoms(resp, req, environ, request_time), handed.transfer
+
+        def log_over() -> None:
+            took = f"{time.monotonic() - began:.6f}"
+            self.access_log.info(ACCESS_FORMAT, {**atoms, "B": transfer.accepted, "L": took})
+
+        handed.sending.log = log_over
+
     def atoms(
         self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
     ) -> dict[str, Any]:
         atoms: dict[str, Any] = super().atoms(  # type: ignore[no-untyped-call]
             resp, req, environ, request_time
         )
+        handed: HandedTransfer | None = environ.get("minifile.handed")
         return {
             "h": atoms["h"],
             "m": atoms["m"],
             "route": environ.get("minifile.route", "-"),
             "link": environ.get("minifile.link_id", "-"),
             "s": atoms["s"],
-            "B": atoms["B"],
+            "B": atoms["B"] if handed is None else handed.transfer.accepted,
             "L": atoms["L"],
         }
 

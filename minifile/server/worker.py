@@ -1,53 +1,191 @@
-"""gunicorn's threaded worker, with a time for request headers as a whole.
+"""The worker: answers what is plain in the poller, and lets nobody wait for a slow client.
 
-gthread reads headers in a thread and waits for each byte anew, so a client that sends one byte
-now and then would hold that thread for as long as it likes.
+- Plain requests for small files are answered by the poller, all that came at once with one
+  commit (`download/fast.py`). Everything else goes to a thread.
+- What the kernel does not take of an answer at once goes to the sender (`server/sending.py`).
 """
 
-import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from flask import Flask
+from gunicorn import SERVER, util
 
-_LOOK_EVERY_SECONDS = 1.0
+from minifile.download.fast import FastAnswer, FastDownloads, FastRequest
+from minifile.download.response import Transfer
+from minifile.server.logs import fast_line
+from minifile.server.parking import Connection, ParkingWorker
+from minifile.server.sending import Progress, Sender, Sending, advance
+
+# Acknowledgements that are not there after so long are waited for by the sender.
+_ACK_SECONDS = 0.002
 
 
-class Worker(ThreadWorker):
-    """Cuts connections whose headers are not complete within HEADER_TIMEOUT."""
+class Worker(ParkingWorker):
+    """Serves many connections with few threads. What stands here is set before a fork."""
 
-    header_seconds: float
+    flask_app: Flask
 
     def init_process(self) -> None:
-        self._reading: dict[int, tuple[socket.socket, float]] = {}
-        self._lock = threading.Lock()
-        threading.Thread(target=self._cut_late, name="headers", daemon=True).start()
-        super().init_process()  # type: ignore[no-untyped-call]
+        """Set up this process, then run gunicorn's loop in it."""
+        self._asked: list[tuple[Connection, FastRequest, float]] = []
+        self._sent: list[tuple[Connection, Sending, float]] = []
+        self._serving = threading.local()
+        self.sender = Sender(self.flask_app)
+        self._fast = FastDownloads(self.flask_app)
+        super().init_process()
 
-    def handle(self, conn: Any) -> Any:
+    # Threads of the pool.
+
+    def handle(self, connection: Connection) -> Any:
         """Serve one request of a connection, in a thread of its own."""
-        with self._lock:
-            late_at = time.monotonic() + self.header_seconds
-            self._reading[threading.get_ident()] = (conn.sock, late_at)
-        try:
-            return super().handle(conn)  # type: ignore[no-untyped-call]
-        finally:
-            self.headers_are_complete()
+        self._serving.connection = connection
+        return super().handle(connection)  # type: ignore[no-untyped-call]
 
-    def headers_are_complete(self) -> None:
-        """Note that this thread's request has been read; its body has time-outs of its own."""
-        with self._lock:
-            self._reading.pop(threading.get_ident(), None)
+    def hand_over(self, sending: Sending) -> None:
+        """Let the sender go on with this thread's answer once the thread is through with it."""
+        self._serving.connection.blocked = sending
 
-    def _cut_late(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(_LOOK_EVERY_SECONDS):
-            now = time.monotonic()
-            with self._lock:
-                late = [each for each in self._reading.values() if each[1] < now]
-                for connection, _ in late:
-                    # The thread's read then ends, as if the client had closed.
-                    with suppress(OSError):
-                        connection.shutdown(socket.SHUT_RDWR)
+    # The thread of the poller.
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for what comes and read it, then answer the plain requests among it."""
+        super().wait_for_and_dispatch_events(_ACK_SECONDS / 4 if self._sent else timeout)
+        if self._asked or self._sent:
+            self._answer_asked()
+
+    def finish_request(self, connection: Connection, future: Any) -> None:
+        """Go on with the connection, or with its answer where that is still on its way."""
+        sending, connection.blocked = connection.blocked, None
+        if sending is None:
+            super().finish_request(connection, future)
+            return
+        keeps = not future.cancelled() and future.exception() is None and bool(future.result())
+        self.sender.take(sending, self._when_over(connection, sending, keeps=keeps))
+
+    def take_request(self, connection: Connection) -> None:
+        """Answer a plain request together with all that came at once; others in a thread."""
+        request = None
+        if self._fast.is_possible and self.alive:
+            head, address = bytes(connection.head), connection.client[0]
+            request = self._fast.recognise(head, address, connection.sock)
+        if request is None:
+            self.give_to_thread(connection)
+        else:
+            self._asked.append((connection, request, time.monotonic()))
+
+    def give_to_thread(self, connection: Connection) -> None:
+        """As the parent, once the last answer on the connection is settled."""
+        if connection.unsettled is None:
+            super().give_to_thread(connection)
+        else:
+            self.unpark(connection)
+            self._wait_for_settlement(connection, self._go_on)
+
+    def close(self, connection: Connection) -> None:
+        """As the parent, once it is known what of the last answer arrived."""
+        if connection.unsettled is None or connection.unsettled.transfer.is_settled():
+            super().close(connection)
+        else:
+            self.unpark(connection)
+            self._wait_for_settlement(connection, self.end)
+
+    def _answer_asked(self) -> None:
+        """Answer plain requests and settle what has arrived meanwhile, with one commit."""
+        ended = self._take_settled()
+        asked = [each for each in self._asked if self._is_ready(each[0])]
+        self._asked = []
+        answers = self._fast.answer_all([request for _, request, _ in asked], ended)
+        lines = []
+        for (connection, request, began), answer in zip(asked, answers, strict=True):
+            if answer is None:
+                self.give_to_thread(connection)
+                continue
+            connection.head.clear()
+            self._begin_sending(connection, answer)
+            lines.append(fast_line(request, answer, time.monotonic() - began))
+        if lines:
+            self.log.access_log.info("%s", "\n".join(lines))
+
+    def _is_ready(self, connection: Connection) -> bool:
+        """Say whether a connection that has asked is still here, and its last answer settled."""
+        if connection in self._parked and connection.unsettled is not None:
+            self.unpark(connection)
+            self._wait_for_settlement(connection, self._go_on)
+        return connection in self._parked
+
+    def _begin_sending(self, connection: Connection, answer: FastAnswer) -> None:
+        sending = Sending(connection.sock, answer.transfer, head_of(answer))
+        progress = advance(sending)
+        now = time.monotonic()
+        if progress is Progress.DONE:
+            self._sent.append((connection, sending, now))
+            connection.unsettled = sending
+            connection.deadline = now + self.cfg.keepalive
+            return
+        self.unpark(connection)
+        over = self._when_over(connection, sending, keeps=True)
+        if progress is Progress.BLOCKED:
+            self.sender.take(sending, over)
+        else:
+            self.sender.settle(sending, is_whole=False, is_over=over)
+
+    def _take_settled(self) -> list[Transfer]:
+        """Return the sent transfers that can be settled now; the sender waits for the others."""
+        late_before = time.monotonic() - _ACK_SECONDS
+        settled, sent = [], self._sent
+        self._sent = []
+        for each in sent:
+            connection, sending, since = each
+            if sending.transfer.is_settled():
+                settled.append(sending.transfer)
+                if connection.unsettled is sending:
+                    connection.unsettled = None
+            elif since >= late_before:
+                self._sent.append(each)
+            else:
+                self.unpark(connection)
+                self._wait_for_settlement(connection, self._go_on)
+        return settled
+
+    def _wait_for_settlement(
+        self, connection: Connection, go_on: Callable[[Connection], None]
+    ) -> None:
+        """Let the sender settle the last answer of an unparked connection, then go on with it."""
+        sending, connection.unsettled = connection.unsettled, None
+        assert sending is not None
+        self._sent = [each for each in self._sent if each[1] is not sending]
+
+        def over(_is_whole: bool) -> None:
+            self.method_queue.defer(go_on, connection)
+
+        self.sender.settle(sending, is_whole=True, is_over=over)
+
+    def _go_on(self, connection: Connection) -> None:
+        self.next_request(connection, keeps=True)
+
+    def _when_over(
+        self, connection: Connection, sending: Sending, *, keeps: bool
+    ) -> Callable[[bool], None]:
+        """Return what the sender calls, from its own thread, once a sending is settled."""
+
+        def go_on(is_whole: bool) -> None:
+            self.next_request(connection, keeps=keeps and is_whole)
+
+        def over(is_whole: bool) -> None:
+            if sending.log is not None:
+                sending.log()
+            self.method_queue.defer(go_on, is_whole)
+
+        return over
+
+
+def head_of(answer: FastAnswer) -> bytes:
+    """Return the head as gunicorn would send it."""
+    lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
+    return (
+        f"HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {util.http_date()}\r\n"
+        f"Connection: keep-alive\r\n{''.join(lines)}\r\n"
+    ).encode("latin-1")

@@ -10,6 +10,7 @@ import ipaddress
 import secrets
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, bindparam, delete, select
@@ -65,6 +66,7 @@ def _identity(visitor: Visitor) -> str | None:
     return f"address\0{network_of(visitor.address)}\0{visitor.user_agent}"
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Return the address, of IPv6 the /64: within it one machine changes its address at will."""
     try:

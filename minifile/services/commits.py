@@ -42,6 +42,8 @@ def commit(work: Work[T], *, durable: bool) -> T:
 
 def commit_all(works: Sequence[Work[T]], *, durable: bool) -> list["Outcome[T]"]:
     """Run several works at once; each has an outcome of its own."""
+    if not works:
+        return []
     if db.session.registry.has():
         # What the session had been reading is old after this.
         db.session.commit()
@@ -166,7 +168,10 @@ def _commit_together(driver: Driver, jobs: Sequence[Outcome[Any]]) -> None:
     except OperationalError as error:
         raise ServiceBusy from error
     try:
-        for job in jobs:
+        if len(jobs) == 1:
+            # Alone, it needs no savepoint: what undoes it undoes nothing else.
+            jobs[0].run(driver)
+        for job in jobs if len(jobs) > 1 else ():
             _run_in_savepoint(driver, job)
         driver.execute("COMMIT")
     except BaseException:

@@ -8,7 +8,8 @@ from typing import BinaryIO
 from minifile.policy import types
 from minifile.policy.counting import FileSpan
 from minifile.services.archive import Layout, Member
-from minifile.services.deliveries import Ticket, begin_delivery, check_servable
+from minifile.services.commits import Work, commit
+from minifile.services.deliveries import Ticket, beginning, check_servable, is_durable
 from minifile.services.links import find_open_link
 from minifile.services.ownership import rights_of
 from minifile.services.rate_limits import RateLimits
@@ -25,6 +26,14 @@ class Reading:
     visitor: Visitor
     is_owner: bool
     """The owner's downloads are not counted, and no limit stops them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFile:
+    """A blob, open, and the work that counts its download (None for the owner)."""
+
+    blob: BinaryIO
+    work: Work[Ticket] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +71,33 @@ def open_file(
     now: datetime,
 ) -> OpenedFile:
     """Open the blob, then count. Raises BlobMissing before anything was counted."""
+    prepared = prepare_file(reading, file, span, storage=storage, lease=lease, now=now)
+    try:
+        ticket = _count(reading, prepared.work)
+    except BaseException:
+        prepared.blob.close()
+        raise
+    return OpenedFile(prepared.blob, ticket)
+
+
+def prepare_file(
+    reading: Reading,
+    file: FileRecord,
+    span: Span,
+    *,
+    storage: Storage,
+    lease: timedelta,
+    now: datetime,
+) -> PreparedFile:
+    """Open the blob, and return it with the work that counts. Raises BlobMissing."""
     blob = storage.open(file.storage_key)
     try:
         parts = [FileSpan(file.id, file.size_bytes, span)]
-        ticket = _count(reading, parts, fresh=not span.start, lease=lease, now=now)
+        work = _counting(reading, parts, fresh=not span.start, lease=lease, now=now)
     except BaseException:
         blob.close()
         raise
-    return OpenedFile(blob, ticket)
+    return PreparedFile(blob, work)
 
 
 def open_archive(
@@ -87,7 +115,7 @@ def open_archive(
         file = reading.link.files[index]
         storage.size(file.storage_key)
         parts.append(FileSpan(file.id, file.size_bytes, part))
-    return _count(reading, parts, fresh=not span.start, lease=lease, now=now)
+    return _count(reading, _counting(reading, parts, fresh=not span.start, lease=lease, now=now))
 
 
 def served_type(file: FileRecord) -> str:
@@ -102,14 +130,18 @@ def archive_layout(link: LinkRecord) -> Layout:
     )
 
 
-def _count(
+def _counting(
     reading: Reading,
     parts: Sequence[FileSpan],
     *,
     fresh: bool,
     lease: timedelta,
     now: datetime,
-) -> Ticket | None:
+) -> Work[Ticket] | None:
     if reading.is_owner:
         return None
-    return begin_delivery(reading.link, reading.visitor, parts, fresh=fresh, lease=lease, now=now)
+    return beginning(reading.link, reading.visitor, parts, fresh=fresh, lease=lease, now=now)
+
+
+def _count(reading: Reading, work: Work[Ticket] | None) -> Ticket | None:
+    return None if work is None else commit(work, durable=is_durable(reading.link))

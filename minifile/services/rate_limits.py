@@ -11,6 +11,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    bindparam,
     case,
     create_engine,
     delete,
@@ -38,6 +40,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from minifile.errors import TooManyTries
+from minifile.services.statements import Statement, reading
 
 WRONG_PASSWORDS = "wrong passwords"
 WRONG_PASSWORDS_LINK = "wrong passwords for this link"
@@ -67,10 +70,17 @@ class RateLimits:
             if amount is not None
         }
 
+    def without_counting(self) -> "RateLimits":
+        """Return the same limits for who only asks: `count` writes nothing down."""
+        silent = copy(self)
+        silent.count = lambda *_: None  # type: ignore[method-assign]
+        return silent
+
     def check(self, what: str, *who: str) -> None:
         """Raise TooManyTries, with the time until the next try, when the limit is used up."""
         rule = self._rules.get(what)
-        if rule is None or self._limiter.test(rule, *self._key(what, who)):
+        # What the limiter's `test` does, without its detours: this is asked on each request.
+        if rule is None or self._storage.get(rule.key_for(*self._key(what, who))) < rule.amount:
             return
         reset_at = self._limiter.get_window_stats(rule, *self._key(what, who)).reset_time
         raise TooManyTries(what, timedelta(seconds=reset_at - time.time()))
@@ -112,6 +122,7 @@ class DatabaseCounters(LimitsStorage):
         self._engine = engine
         self._clock = clock
         self._table = _table(engine)
+        self._look_up = _look_up(self._table)
         self._insert = sqlite_insert if engine.dialect.name == "sqlite" else postgresql_insert
         self._is_made = False
 
@@ -174,13 +185,12 @@ class DatabaseCounters(LimitsStorage):
         self._is_made = True
 
     def _row(self, key: str) -> tuple[int, float]:
-        now, table = self._clock(), self._table
-        query = select(table.c.count, table.c.expires_at).where(
-            table.c.key == key, table.c.expires_at > now
-        )
-        with self._begin() as connection:
-            row = connection.execute(query).first()
-        return (row[0], row[1]) if row else (0, now)
+        now = self._clock()
+        if not self._is_made:
+            self._make_table()
+        with reading(self._engine) as driver:
+            rows = self._look_up.run(driver, key=key, now=now)
+        return (rows[0][0], rows[0][1]) if rows else (0, now)
 
 
 def open_counters_engine(path: str) -> Engine:
@@ -193,6 +203,14 @@ def open_counters_engine(path: str) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _look_up(table: Table) -> Statement:
+    return Statement(
+        select(table.c.count, table.c.expires_at).where(
+            table.c.key == bindparam("key"), table.c.expires_at > bindparam("now")
+        )
+    )
 
 
 def _table(engine: Engine) -> Table:

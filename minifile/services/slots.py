@@ -74,8 +74,13 @@ def _open_slots() -> Select[Any]:
     )
 
 
-def _candidates(*, finished: bool, one_file: bool) -> Statement:
-    """Select slots that a request may join, with what was had in each: of a file, or of all."""
+def _candidates(*, finished: bool, one_file: bool, resting: bool = False) -> Statement:
+    """Select slots that a request may join, with what was had in each: of a file, or of all.
+
+    With `resting` only those in which nothing of the one file is in flight or completed: no
+    others fit a fresh start of a whole file without a cookie (`may_join`), and behind one
+    address there may be hundreds.
+    """
     state = Slot.completed_at.is_not(None) if finished else Slot.completed_at.is_(None)
     found = (
         _open_slots()
@@ -87,12 +92,13 @@ def _candidates(*, finished: bool, one_file: bool) -> Statement:
     on = Delivery.slot_id == found.c.id
     if one_file:
         on &= Delivery.file_id == bindparam("file_id")
-    return Statement(
-        select(found.c.id, *HAD_COLUMNS)
-        .select_from(found)
-        .outerjoin(Delivery, on)
-        .order_by(found.c.id.desc())
-    )
+    query = select(found.c.id, *HAD_COLUMNS).select_from(found).outerjoin(Delivery, on)
+    if resting:
+        mark = Delivery.in_flight_until
+        query = query.where(
+            Delivery.completed_at.is_(None), or_(mark.is_(None), mark <= bindparam("now"))
+        )
+    return Statement(query.order_by(found.c.id.desc()))
 
 
 _HOLDS = Statement(_open_slots().limit(literal(1)))
@@ -101,6 +107,7 @@ _CANDIDATES = {
     for finished in (False, True)
     for one_file in (False, True)
 }
+_RESTING = _candidates(finished=False, one_file=True, resting=True)
 _COUNT = Statement(
     update(Link)
     .where(
@@ -223,6 +230,8 @@ def _held_slots(
     one_file = len(parts) == 1
     if one_file:
         whose["file_id"] = parts[0].file_id
+    if one_file and parts[0].is_whole and not start.by_cookie:
+        return _grouped(_RESTING.run(driver, **whose))
     rows = _CANDIDATES[False, one_file].run(driver, **whose)
     if not start.fresh:
         rows += _CANDIDATES[True, one_file].run(driver, **whose)

@@ -15,7 +15,7 @@ from sqlalchemy import Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Row = tuple[Any, ...]
 _Processor = Callable[[Any], Any]
@@ -139,6 +139,9 @@ def _processors(
     types: Sequence[TypeEngine[Any]], dialect: Dialect
 ) -> Iterator[tuple[int, _Processor]]:
     for at, kind in enumerate(types):
+        if dialect.name != "sqlite" and not isinstance(kind, TypeDecorator):
+            # PostgreSQL's driver knows all types but our own; some ask for the column's code.
+            continue
         found = kind.dialect_impl(dialect).result_processor(dialect, None)
         if found is not None:
             yield at, found

@@ -22,7 +22,7 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.%]+\]|[a-z0-9._-]+)(?P<port>:[0-9]{1,5}
 
 def register(app: Flask, settings: Settings) -> None:
     """Refuse requests for other hosts, before anything else is done."""
-    trusted = _trusted_names(settings)
+    trusted = trusted_names(settings)
 
     @app.before_request
     def check_host() -> None:
@@ -58,7 +58,8 @@ def own_names() -> frozenset[str]:
     return frozenset(lowered | {f"{name}.local" for name in lowered})
 
 
-def _trusted_names(settings: Settings) -> frozenset[str] | None:
+def trusted_names(settings: Settings) -> frozenset[str] | None:
+    """Return the names that the settings give, or None where they give none."""
     names = {name.lower() for name in settings.trusted_hosts}
     if settings.public_url is not None:
         names.add((urlsplit(settings.public_url).hostname or "").lower())

@@ -50,7 +50,12 @@ def answer_format() -> Format:
 def is_command_line_tool() -> bool:
     """Say whether a download tool asks that did not ask for a page."""
     agent = request.headers.get("User-Agent", "")
-    return _COMMAND_LINE.search(agent) is not None and not names_in_accept("text/html")
+    return is_command_line_agent(agent) and not names_in_accept("text/html")
+
+
+def is_command_line_agent(agent: str) -> bool:
+    """Say whether a User-Agent is that of a command-line download tool."""
+    return _COMMAND_LINE.search(agent) is not None
 
 
 def is_preview() -> bool:
@@ -58,7 +63,12 @@ def is_preview() -> bool:
     purposes = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
     if any("prefetch" in purpose.lower() for purpose in purposes):
         return True
-    return _PREVIEW_BOT.search(request.headers.get("User-Agent", "")) is not None
+    return is_preview_agent(request.headers.get("User-Agent", ""))
+
+
+def is_preview_agent(agent: str) -> bool:
+    """Say whether a User-Agent is that of a link-preview bot."""
+    return _PREVIEW_BOT.search(agent) is not None
 
 
 def _best_json(accept: MIMEAccept) -> float:

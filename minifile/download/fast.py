@@ -1,0 +1,210 @@
+"""The short way to a small file, for a server that handles many such requests at once.
+
+Most downloads of command-line tools are a plain GET of a small file: no cookie, no password, no
+range. What HTTP and Flask cost around them is many times what they need, so such a request is
+recognised by its bytes, and several are answered with one commit. The short way decides nothing
+itself: it asks the same services as the routes (`find_readable_link`, `beginning`), and for
+whatever is not a plain success (any refusal, any header it does not know) it answers None, without
+having counted or written anything; then the request goes the long way.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from socket import socket
+from typing import BinaryIO
+
+from flask import Flask
+
+from minifile.download.representation import bytes_headers, file_representation
+from minifile.download.response import Recipient, Source, Transfer, settle_and_commit
+from minifile.errors import MinifileError
+from minifile.extensions import DATABASE_UNAVAILABLE
+from minifile.services.clients import network_of
+from minifile.services.commits import Outcome, Work
+from minifile.services.deliveries import Ticket, is_durable
+from minifile.services.downloads import find_readable_link, prepare_file
+from minifile.services.links import find_file
+from minifile.values import FileRecord, LinkRecord, Span, Visitor
+from minifile.web.current import instance_of, utcnow
+from minifile.web.headers import PAGE_HEADERS
+from minifile.web.hosts import check_trusted, trusted_names
+from minifile.web.negotiate import is_command_line_agent, is_preview_agent
+
+# Larger ones are few, and may wait for a disk: they have a thread each.
+MAX_BYTES = 512 * 1024
+
+_HEAD = re.compile(
+    rb"GET /(?P<code>[A-Za-z0-9_-]{3,64})(?:/(?P<name>[A-Za-z0-9._~-]{1,255}))? HTTP/1\.1\r\n"
+    rb"(?P<fields>(?:[A-Za-z-]{1,40}: ?[!-~](?:[ -~]{0,500})\r\n){1,8})\r\n"
+)
+_MAX_HEAD = 2048
+# A request with any other field has a meaning that only the long way knows.
+_FIELDS = {"host", "user-agent", "accept", "accept-encoding", "connection"}
+
+
+@dataclass(frozen=True, slots=True)
+class FastRequest:
+    """A plain GET of bytes; `name` is None for the short link itself."""
+
+    code: str
+    name: str | None
+    agent: str
+    address: str
+    connection: socket
+
+    @property
+    def route(self) -> str:
+        return "/<code:code>" if self.name is None else "/<code:code>/<path:filename>"
+
+
+@dataclass(frozen=True, slots=True)
+class FastAnswer:
+    """The status line and headers, but for those that the server adds, and the bytes."""
+
+    headers: dict[str, str]
+    transfer: Transfer
+    link_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file that may be sent once the work is committed."""
+
+    request: FastRequest
+    link: LinkRecord
+    file: FileRecord
+    blob: BinaryIO
+    address: str
+    work: Work[Ticket]
+
+
+class FastDownloads:
+    """Recognises and answers plain requests of one application."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._instance = instance_of(app)
+        self._silent_rates = self._instance.rates.without_counting()
+        self._trusted = trusted_names(self._instance.settings)
+        # Behind a proxy the visitor is named in fields; without SQLite commits are not shared.
+        settings = self._instance.settings
+        self.is_possible = settings.uses_sqlite and not settings.trusted_proxies
+
+    def recognise(self, head: bytes, address: str, connection: socket) -> FastRequest | None:
+        """Return the request if these bytes are one, whole and nothing behind it, or None."""
+        match = _HEAD.fullmatch(head) if len(head) <= _MAX_HEAD else None
+        fields = _read_fields(match["fields"]) if match else None
+        if match is None or fields is None or not self._trusts(fields.get("host", "")):
+            return None
+        agent, name = fields.get("user-agent", ""), match["name"]
+        if is_preview_agent(agent) or not (name or _asks_for_bytes(agent, fields)):
+            return None
+        code, name = match["code"].decode(), name.decode() if name else None
+        return FastRequest(code, name, agent, address, connection)
+
+    def answer_all(
+        self, requests: Sequence[FastRequest], ended: Sequence[Transfer]
+    ) -> list[FastAnswer | None]:
+        """Count and answer the requests, and settle transfers that have ended, in one commit.
+
+        None stands for a request that has to go the long way. Every ended transfer is released.
+        """
+        with self._app.app_context():
+            now = utcnow()
+            opened = [self._open(request, now) for request in requests]
+            begun = settle_and_commit(ended, [each.work for each in opened if each is not None])
+            outcomes = iter(begun)
+            return [
+                None if each is None else self._answer(each, next(outcomes), now) for each in opened
+            ]
+
+    def _trusts(self, host: str) -> bool:
+        try:
+            check_trusted(host, self._trusted)
+        except MinifileError:
+            return False
+        return True
+
+    def _open(self, request: FastRequest, now: datetime) -> _Opened | None:
+        """Find the file of a request and open it, as the long way does; None for any refusal."""
+        try:
+            network = network_of(request.address)
+            reading = find_readable_link(
+                request.code,
+                Visitor(None, request.address, network, request.agent),
+                rates=self._silent_rates,
+                now=now,
+            )
+            file = _the_file(reading.link, request.name)
+            if file is None or is_durable(reading.link) or file.size_bytes > MAX_BYTES:
+                return None
+            self._instance.transfers.begin(network)
+        except (MinifileError, *DATABASE_UNAVAILABLE):
+            return None
+        try:
+            prepared = prepare_file(
+                reading,
+                file,
+                Span(0, file.size_bytes),
+                storage=self._instance.storage,
+                lease=self._instance.settings.delivery_lease,
+                now=now,
+            )
+        except (MinifileError, OSError):
+            self._instance.transfers.end(network)
+            return None
+        assert prepared.work is not None
+        return _Opened(request, reading.link, file, prepared.blob, network, prepared.work)
+
+    def _answer(
+        self, opened: _Opened, outcome: Outcome[Ticket], now: datetime
+    ) -> FastAnswer | None:
+        if outcome.error is not None:
+            opened.blob.close()
+            self._instance.transfers.end(opened.address)
+            return None
+        ticket, file = outcome.value(), opened.file
+        source = Source(
+            pieces=iter([(opened.blob, Span(0, file.size_bytes))]),
+            ticket=ticket,
+            files_sent=lambda sent: {file.id: sent},
+            close=opened.blob.close,
+        )
+        recipient = Recipient(self._app, opened.address, opened.request.connection)
+        what = file_representation(file)
+        headers = {
+            "Content-Length": str(file.size_bytes),
+            **PAGE_HEADERS,
+            **bytes_headers(opened.link, what, left=ticket.downloads_left, now=now),
+        }
+        if opened.request.name is None:
+            headers["Vary"] = "Accept, User-Agent"
+        return FastAnswer(headers, Transfer(source, recipient), opened.link.id)
+
+
+@lru_cache(maxsize=512)
+def _read_fields(block: bytes) -> dict[str, str] | None:
+    """Return the header fields, or None when one is unknown or stands there twice.
+
+    A client sends the same ones again and again, so what was read last is kept.
+    """
+    lines = [line.partition(":") for line in block.decode("ascii").split("\r\n")[:-1]]
+    fields = {name.lower(): value.strip(" ") for name, _, value in lines}
+    if len(fields) != len(lines) or not fields.keys() <= _FIELDS:
+        return None
+    return fields if fields.get("connection", "keep-alive").lower() == "keep-alive" else None
+
+
+def _asks_for_bytes(agent: str, fields: dict[str, str]) -> bool:
+    """Say whether the short link itself answers this client with bytes."""
+    return fields.get("accept", "*/*") == "*/*" and is_command_line_agent(agent)
+
+
+def _the_file(link: LinkRecord, name: str | None) -> FileRecord | None:
+    if name is not None:
+        return find_file(link, name)
+    # The short link of several files answers with their zip.
+    return link.files[0] if len(link.files) == 1 else None

@@ -1,0 +1,206 @@
+"""gunicorn's threaded worker, with connections that wait without a thread.
+
+Stock gthread gives a thread to each new connection until its request has come, and lets the thread
+read the head. Here the poller does both: silent, idle and dripping connections hold no thread,
+and a connection that ends lingers in the poller. A thread gets a request whose head is whole.
+"""
+
+import selectors
+import socket
+import time
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from minifile.server.balance import Balance
+from minifile.server.sending import Sending
+
+_END_OF_HEAD = b"\r\n\r\n"
+_RECEIVE_BYTES = 32 * 1024
+_MAX_HEAD = 64 * 1024
+_TOO_LONG = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
+    b"The headers of a request may have at most 64 KiB in all.\n"
+)
+_LOOK_AWAY_SECONDS = 0.005
+_LOOK_FOR_LATE_SECONDS = 1.0
+# A client may still be sending when its connection is closed: it reads our answer first
+# (RFC 9112, section 9.6).
+_LINGER_SECONDS = 2.0
+
+
+class Connection(TConn):
+    """gunicorn's connection, and what has been read of its next request."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)  # type: ignore[no-untyped-call]
+        self.head = bytearray()
+        self.deadline = 0.0
+        self.is_lingering = False
+        self.blocked: Sending | None = None
+        """An answer that a thread could not send at once; the sender goes on with it."""
+        self.unsettled: Sending | None = None
+        """The answer that the poller has sent, until it is known how much of it arrived."""
+
+
+class ParkingWorker(ThreadWorker):
+    """Parks connections in the poller. Its methods run in the poller's thread, unless said."""
+
+    header_seconds: float
+    balance: Balance
+
+    def init_process(self) -> None:
+        """Set up this process, then run gunicorn's loop in it."""
+        self._parked: dict[Connection, None] = {}
+        self._next_look = 0.0
+        self._looks_away_until = self._accepts_until = 0.0
+        super().init_process()  # type: ignore[no-untyped-call]
+
+    # What gunicorn's loop calls.
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept one connection, and park it until it says something.
+
+        Another worker that has fewer gets a moment's time to take it first.
+        """
+        if self._leaves_to_another():
+            return
+        try:
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        self.nr_conns += 1
+        connection = Connection(self.cfg, client, address, listener.getsockname())
+        self.park(connection, self.header_seconds)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Watch the listener or not; gunicorn's loop asks for it in each round."""
+        if not enabled or time.monotonic() >= self._looks_away_until:
+            super().set_accept_enabled(enabled)  # type: ignore[no-untyped-call]
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for what comes, and read it."""
+        if self.alive and not self._accepting:
+            timeout = min(timeout, _LOOK_AWAY_SECONDS)
+        super().wait_for_and_dispatch_events(timeout)  # type: ignore[no-untyped-call]
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close parked connections that are late, or all of them."""
+        now = time.monotonic()
+        if now < self._next_look and not force:
+            return
+        self._next_look = now + _LOOK_FOR_LATE_SECONDS
+        self.balance.write(self.age, self.nr_conns)
+        for connection in [each for each in self._parked if force or each.deadline < now]:
+            self.close(connection)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        for connection in self._parked:
+            connection.deadline = min(connection.deadline, deadline)
+
+    def finish_request(self, connection: Connection, future: Any) -> None:
+        """Go on with a connection whose request a thread has answered."""
+        failed = future.cancelled() or future.exception() is not None
+        self.next_request(connection, keeps=not failed and bool(future.result()))
+
+    # What a worker with more abilities does otherwise.
+
+    def take_request(self, connection: Connection) -> None:
+        """Answer a request whose head has come, if not more."""
+        self.give_to_thread(connection)
+
+    def close(self, connection: Connection) -> None:
+        """Close a parked connection."""
+        self.unpark(connection)
+        self.end(connection)
+
+    # What it is made of.
+
+    def next_request(self, connection: Connection, *, keeps: bool) -> None:
+        """Wait for the next request of a connection that no thread has, or end it."""
+        if not keeps:
+            self._linger(connection)
+            return
+        if connection.parser is not None:
+            # What was read behind the last request is the beginning of the next one.
+            connection.head += connection.parser.unreader.take_buffered()
+        self.park(connection, self.cfg.keepalive)
+        if connection.head:
+            self._look_at_head(connection)
+
+    def park(self, connection: Connection, seconds: float) -> None:
+        """Wait for bytes of the next request without a thread."""
+        assert self.poller is not None
+        connection.sock.setblocking(False)
+        if not self.alive:
+            seconds = min(seconds, _LINGER_SECONDS)
+        connection.deadline = time.monotonic() + seconds
+        self._parked[connection] = None
+        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._read, connection))
+
+    def unpark(self, connection: Connection) -> None:
+        """Take a connection out of the poller."""
+        assert self.poller is not None
+        self._parked.pop(connection, None)
+        self.poller.unregister(connection.sock)
+
+    def end(self, connection: Connection) -> None:
+        """Close a connection that is not parked any more."""
+        self.nr_conns -= 1
+        connection.close()  # type: ignore[no-untyped-call]
+
+    def give_to_thread(self, connection: Connection) -> None:
+        """Let a thread serve the request of a parked connection."""
+        self.unpark(connection)
+        connection.init()  # type: ignore[no-untyped-call]
+        assert connection.parser is not None
+        connection.parser.unreader.unread(bytes(connection.head))
+        connection.head.clear()
+        self.enqueue_req(connection)  # type: ignore[no-untyped-call]
+
+    def _leaves_to_another(self) -> bool:
+        """Say whether to look away from the listener for a moment; never twice in a row."""
+        now = time.monotonic()
+        self.balance.write(self.age, self.nr_conns)
+        least = self.balance.least_of_others(self.age)
+        if least is None or least >= self.nr_conns or now < self._accepts_until:
+            return False
+        self._looks_away_until = now + _LOOK_AWAY_SECONDS
+        self._accepts_until = now + 2 * _LOOK_AWAY_SECONDS
+        self.set_accept_enabled(False)
+        return True
+
+    def _linger(self, connection: Connection) -> None:
+        """Close once the client has closed, or after a moment; no thread waits for that."""
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_WR)
+        connection.is_lingering = True
+        self.park(connection, _LINGER_SECONDS)
+
+    def _read(self, connection: Connection, client: socket.socket) -> None:
+        try:
+            data = client.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close(connection)
+        elif not connection.is_lingering:
+            if not connection.head:
+                # From its first byte on a head has its own time, however the client drips.
+                connection.deadline = time.monotonic() + self.header_seconds
+            connection.head += data
+            self._look_at_head(connection)
+
+    def _look_at_head(self, connection: Connection) -> None:
+        if _END_OF_HEAD in connection.head:
+            self.take_request(connection)
+        elif len(connection.head) > _MAX_HEAD:
+            with suppress(OSError):
+                connection.sock.send(_TOO_LONG)
+            self.unpark(connection)
+            self._linger(connection)

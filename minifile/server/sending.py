@@ -1,0 +1,235 @@
+"""Sending an answer's bytes: by `sendfile`, without a thread for each slow client.
+
+A response is begun by the thread that made it. As soon as the kernel takes no more, the rest is
+handed to one thread of the process that waits for all slow clients at once (epoll) and goes on
+where the kernel has room. `sendfile` copies nothing into the program (sendfile(2)).
+"""
+
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from flask import Flask
+
+from minifile.download.response import Transfer, settle_and_commit
+
+log = logging.getLogger("minifile")
+
+# What one client gets before the next one's turn comes.
+_AT_ONCE = 2 * 2**20
+# A client that takes nothing for so long is given up.
+_STALL_SECONDS = 60.0
+# How long is waited for the last acknowledgements before they are looked at again.
+_LOOK_SECONDS = 0.002
+_PAUSE_SECONDS = 1.0
+
+
+class Progress(Enum):
+    """How far a sending is."""
+
+    BLOCKED = "blocked"
+    DONE = "done"
+    BROKEN = "broken"
+
+
+class Sending:
+    """One answer on its way into a non-blocking socket: its head, then the transfer's pieces."""
+
+    def __init__(self, connection: socket.socket, transfer: Transfer, head: bytes = b"") -> None:
+        self.connection = connection
+        self.transfer = transfer
+        self._pieces = transfer.pieces
+        self._head = memoryview(head)
+        self._data = memoryview(b"")
+        self._file = -1
+        self._at = self._stop = 0
+        self._is_started = False
+        self.log: Callable[[], None] | None = None
+
+    def advance(self) -> Progress:
+        """Send what the kernel takes now; an error of the connection is a state, not an error.
+
+        Raises OSError when a blob is shorter than its row says: the answer has to break off.
+        """
+        try:
+            return self._advance(_AT_ONCE)
+        except BlockingIOError:
+            return Progress.BLOCKED
+        except (ConnectionError, TimeoutError):
+            return Progress.BROKEN
+
+    def _advance(self, allowance: int) -> Progress:
+        self._send_head()
+        while allowance > 0:
+            if self._data:
+                sent = self.connection.send(self._data, socket.MSG_NOSIGNAL)
+                self._data = self._data[sent:]
+            elif self._at < self._stop:
+                sent = self._send_file(min(allowance, self._stop - self._at))
+            elif self._next_piece():
+                continue
+            else:
+                return Progress.DONE
+            self.transfer.accepted += sent
+            allowance -= sent
+        return Progress.BLOCKED
+
+    def _send_head(self) -> None:
+        """Send the head, held back by the kernel until bytes follow; then begin to count."""
+        while self._head:
+            flags = socket.MSG_NOSIGNAL | getattr(socket, "MSG_MORE", 0)
+            self._head = self._head[self.connection.send(self._head, flags) :]
+        if not self._is_started:
+            self._is_started = True
+            self.transfer.start()
+
+    def _send_file(self, size_bytes: int) -> int:
+        sent = os.sendfile(self.connection.fileno(), self._file, self._at, size_bytes)
+        if not sent:
+            raise OSError("a blob is shorter than its row says")
+        self._at += sent
+        return sent
+
+    def _next_piece(self) -> bool:
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        if isinstance(piece, bytes):
+            self._data = memoryview(piece)
+        else:
+            blob, span = piece
+            self._file, self._at, self._stop = blob.fileno(), span.start, span.stop
+        return True
+
+
+def advance(sending: Sending) -> Progress:
+    """As `Sending.advance`; a blob that is too short is logged, and breaks the answer off."""
+    try:
+        return sending.advance()
+    except OSError:
+        log.exception("an answer broke off")
+        return Progress.BROKEN
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """A sending in the hands of the sender; `is_over` is told whether all was sent."""
+
+    sending: Sending
+    is_over: Callable[[bool], None]
+    moved_at: float
+    seen: int = -1
+    is_whole: bool = False
+    look_at: float = 0.0
+
+
+class Sender:
+    """One thread that goes on with all answers that the kernel could not take at once."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._arriving: deque[_Job] = deque()
+        self._jobs: dict[int, _Job] = {}
+        self._ending: set[_Job] = set()
+        self._next_stall_check = 0.0
+        self._epoll = select.epoll()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._epoll.register(self._wake_read, select.EPOLLIN)
+        threading.Thread(target=self._run, name="sender", daemon=True).start()
+
+    def take(self, sending: Sending, is_over: Callable[[bool], None]) -> None:
+        """Go on with a sending that is blocked; `is_over` is called once it has been settled."""
+        self._hand_over(_Job(sending, is_over, time.monotonic()))
+
+    def settle(self, sending: Sending, *, is_whole: bool, is_over: Callable[[bool], None]) -> None:
+        """Settle what has been sent, once it is known how much arrived."""
+        now = time.monotonic()
+        self._hand_over(_Job(sending, is_over, now, is_whole=is_whole, look_at=now))
+
+    def _hand_over(self, job: _Job) -> None:
+        self._arriving.append(job)
+        try:
+            os.write(self._wake_write, b"\0")
+        except BlockingIOError:
+            # The pipe is full of wake-up calls already.
+            return
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._round()
+            except Exception:
+                log.exception("the sender goes on with the next round")
+
+    def _round(self) -> None:
+        for descriptor, _ in self._epoll.poll(_LOOK_SECONDS if self._ending else _PAUSE_SECONDS):
+            if descriptor == self._wake_read:
+                self._accept()
+            else:
+                self._go_on(self._jobs[descriptor])
+        self._give_up_stalled(time.monotonic())
+        self._settle(time.monotonic())
+
+    def _accept(self) -> None:
+        os.read(self._wake_read, 4096)
+        while self._arriving:
+            job = self._arriving.popleft()
+            if job.look_at:
+                self._ending.add(job)
+                continue
+            descriptor = job.sending.connection.fileno()
+            self._jobs[descriptor] = job
+            self._epoll.register(descriptor, select.EPOLLOUT)
+
+    def _go_on(self, job: _Job) -> None:
+        progress = advance(job.sending)
+        if progress is not Progress.BLOCKED:
+            self._end(job, is_whole=progress is Progress.DONE)
+
+    def _end(self, job: _Job, *, is_whole: bool) -> None:
+        descriptor = job.sending.connection.fileno()
+        self._epoll.unregister(descriptor)
+        del self._jobs[descriptor]
+        job.is_whole = is_whole
+        self._ending.add(job)
+
+    def _give_up_stalled(self, now: float) -> None:
+        """End what has not moved for long. What the kernel holds moves too, by and by."""
+        if now < self._next_stall_check:
+            return
+        self._next_stall_check = now + _PAUSE_SECONDS
+        for job in list(self._jobs.values()):
+            arrived = job.sending.transfer.progress()
+            if arrived != job.seen:
+                job.seen, job.moved_at = arrived, now
+            elif job.moved_at < now - _STALL_SECONDS:
+                self._end(job, is_whole=False)
+
+    def _settle(self, now: float) -> None:
+        known = [job for job in self._ending if job.look_at <= now and _is_known(job, now)]
+        if not known:
+            return
+        self._ending.difference_update(known)
+        try:
+            with self._app.app_context():
+                settle_and_commit([job.sending.transfer for job in known], [])
+        finally:
+            for job in known:
+                job.is_over(job.is_whole)
+
+
+def _is_known(job: _Job, now: float) -> bool:
+    """Say whether the transfer can be settled; if not, look again later and later."""
+    if job.sending.transfer.is_settled():
+        return True
+    job.look_at = now + min(0.05, _LOOK_SECONDS + (now - job.moved_at) / 4)
+    return False
