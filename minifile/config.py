@@ -35,7 +35,7 @@ PREFIX = "MINIFILE_"
 # Names the tests read; they are no settings of an instance.
 TEST_PREFIX = "MINIFILE_TEST_"
 
-# Threads of a server process. They are cheap, and a slow client holds one.
+# Threads of a server process whose own number is not known (see server/sizing.py for ours).
 DEFAULT_THREADS = 200
 
 # Far more than anybody means, and still a date that a calendar knows.

@@ -7,6 +7,7 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 
 from minifile.extensions import db
+from minifile.server.application import OWN_WORKER, WORKER_CLASSES, ServerOptions
 from minifile.server.application import serve as serve_app
 from minifile.services.schema import check_schema
 from minifile.web.current import current_application, current_instance
@@ -17,8 +18,17 @@ from minifile.web.current import current_application, current_instance
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes; one a core by default.")
 @click.option("--threads", type=click.IntRange(1, 2000), help="Threads of each process.")
+@click.option(
+    "--worker-class",
+    type=click.Choice(WORKER_CLASSES),
+    default=OWN_WORKER,
+    show_default=True,
+    help="gthread is gunicorn's own: slower, and a slow client holds a thread.",
+)
 @with_appcontext
-def serve(host: str, port: int, workers: int | None, threads: int | None) -> None:
+def serve(
+    host: str, port: int, workers: int | None, threads: int | None, worker_class: str
+) -> None:
     """Serve until stopped.
 
     An embedded SQLite database is made or upgraded first. An external one must be upgraded by
@@ -32,7 +42,8 @@ def serve(host: str, port: int, workers: int | None, threads: int | None) -> Non
     # Workers must not share connections that were opened before the fork.
     db.session.remove()
     db.engine.dispose()
-    serve_app(current_application(), host=host, port=port, workers=workers, threads=threads)
+    options = ServerOptions(host, port, workers, threads, worker_class)
+    serve_app(current_application(), options)
 
 
 def _check_address(host: str, port: int) -> None:

@@ -179,9 +179,8 @@ class FastDownloads:
             "Content-Length": str(file.size_bytes),
             **PAGE_HEADERS,
             **bytes_headers(opened.link, what, left=ticket.downloads_left, now=now),
+            "Vary": "Cookie" if opened.request.name else "Accept, User-Agent, Cookie",
         }
-        if opened.request.name is None:
-            headers["Vary"] = "Accept, User-Agent"
         return FastAnswer(headers, Transfer(source, recipient), opened.link.id)
 
 

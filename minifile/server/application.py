@@ -1,25 +1,25 @@
 """gunicorn with our application inside."""
 
 import logging
-import os
 import resource
 import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from minifile.config import DEFAULT_THREADS
 from minifile.download.response import Transfer
 from minifile.scheduler import start_scheduler
 from minifile.server.balance import Balance
 from minifile.server.handing import HandedTransfer
 from minifile.server.logs import RouteLogger
+from minifile.server.sizing import default_threads, default_workers
 from minifile.server.worker import Worker
 from minifile.web.connection import socket_of
 from minifile.web.current import instance_of
@@ -27,6 +27,11 @@ from minifile.web.current import instance_of
 # A client that has begun a request and sends no more of it; one that takes nothing of an answer.
 _SILENT_SECONDS = 20
 _SEND_SECONDS = 60
+
+OWN_WORKER = "minifile"
+WORKER_CLASSES = (OWN_WORKER, "gthread")
+
+log = logging.getLogger("minifile")
 
 _serving = threading.local()
 
@@ -61,29 +66,37 @@ class Server(BaseApplication):
         return handed
 
 
-def serve(app: Flask, *, host: str, port: int, workers: int | None, threads: int | None) -> None:
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How the server is started; `None` leaves a number to `sizing`."""
+
+    host: str
+    port: int
+    workers: int | None = None
+    threads: int | None = None
+    worker_class: str = OWN_WORKER
+
+
+def serve(app: Flask, options: ServerOptions) -> None:
     """Serve until SIGTERM or SIGINT; running transfers may end within STOP_TIMEOUT."""
     raise_open_files_limit()
+    settings = server_settings(app, options)
     instance = instance_of(app)
     if instance.settings.max_transfers_per_address is None:
-        instance.transfers.limit = max(1, (threads or DEFAULT_THREADS) // 2)
-    options = server_options(app, host=host, port=port, workers=workers, threads=threads)
-    Server(app, options).run()  # type: ignore[no-untyped-call]
+        instance.transfers.limit = max(1, settings["threads"] // 2)
+    Server(app, settings).run()  # type: ignore[no-untyped-call]
 
 
-def server_options(
-    app: Flask, *, host: str, port: int, workers: int | None, threads: int | None
-) -> dict[str, Any]:
+def server_settings(app: Flask, options: ServerOptions) -> dict[str, Any]:
     """Return gunicorn's settings."""
     settings = instance_of(app).settings
-    Worker.flask_app = app
-    Worker.balance = Balance()
-    Worker.header_seconds = settings.header_timeout.total_seconds()
+    host = options.host
     return {
-        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-        "workers": workers or max(2, min(os.cpu_count() or 1, 8)),
-        "threads": threads or DEFAULT_THREADS,
-        "worker_class": Worker,
+        "bind": f"[{host}]:{options.port}" if ":" in host else f"{host}:{options.port}",
+        "workers": options.workers or default_workers(),
+        "threads": options.threads or default_threads(),
+        "worker_class": _worker_class(app, options.worker_class),
+        # Each may be a parked connection of a few KiB.
         "worker_connections": 4000,
         "keepalive": 15,
         "graceful_timeout": int(settings.stop_timeout.total_seconds()),
@@ -103,6 +116,19 @@ def server_options(
         "when_ready": lambda server: _when_ready(server, host),
         "proc_name": "minifile",
     }
+
+
+def _worker_class(app: Flask, name: str) -> Any:
+    """Return our worker, or gunicorn's own where that is wanted or ours does not fit."""
+    if name != OWN_WORKER:
+        return name
+    if not Worker.fits():
+        log.warning("This gunicorn is not the one that our worker was made for: using gthread")
+        return "gthread"
+    Worker.flask_app = app
+    Worker.balance = Balance()
+    Worker.header_seconds = instance_of(app).settings.header_timeout.total_seconds()
+    return Worker
 
 
 def raise_open_files_limit() -> None:

@@ -12,11 +12,17 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from gunicorn import version_info
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from minifile.server.balance import Balance
 from minifile.server.sending import Sending
 
+_GUNICORN_MAJOR = 27
+_RELIED_ON = (
+    *("accept", "enqueue_req", "finish_request", "handle", "murder_keepalived"),
+    *("set_accept_enabled", "wait_for_and_dispatch_events", "_cap_keepalive"),
+)
 _END_OF_HEAD = b"\r\n\r\n"
 _RECEIVE_BYTES = 32 * 1024
 _MAX_HEAD = 64 * 1024
@@ -57,7 +63,17 @@ class ParkingWorker(ThreadWorker):
         self._parked: dict[Connection, None] = {}
         self._next_look = 0.0
         self._looks_away_until = self._accepts_until = 0.0
+        self.balance.write(self.age, 0)
         super().init_process()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def fits(cls) -> bool:
+        """Say whether this gunicorn's gthread has what is relied on here."""
+        return (
+            version_info[0] == _GUNICORN_MAJOR
+            and all(hasattr(ThreadWorker, name) for name in _RELIED_ON)
+            and hasattr(selectors, "EpollSelector")
+        )
 
     # What gunicorn's loop calls.
 
