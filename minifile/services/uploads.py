@@ -5,11 +5,9 @@ on the way and synced → rows → the blobs are kept → commit. Whatever fails
 leaves nothing; a failed commit leaves blobs without a row, which the purge sweeps.
 """
 
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from sqlalchemy.exc import IntegrityError
 
@@ -29,6 +27,7 @@ from minifile.policy.limits import (
 )
 from minifile.policy.names import clean_path, number_equal_names
 from minifile.policy.types import check_type, media_type
+from minifile.services.checksums import Checksums
 from minifile.services.ownership import give_access
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UPLOADS, RateLimits
@@ -151,28 +150,28 @@ def _store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> F
     check_file_size(incoming.size_bytes or 0, rules.limits)
     filename = clean_path(incoming.filename)
     key = new_key()
-    meter = _Meter(incoming, filename, rules, taken)
-    batch.put(key, meter.chunks())
-    return File(
-        filename=filename,
-        content_type=media_type(filename, meter.head, incoming.content_type),
-        size_bytes=meter.size_bytes,
-        sha256=meter.digest.hexdigest(),
-        crc32=meter.crc32,
-        storage_key=key,
-    )
+    with Checksums() as sums:
+        meter = _Meter(incoming, filename, rules, taken, sums)
+        batch.put(key, meter.chunks())
+        return File(
+            filename=filename,
+            content_type=media_type(filename, meter.head, incoming.content_type),
+            size_bytes=sums.size_bytes,
+            sha256=sums.sha256(),
+            crc32=sums.crc32(),
+            storage_key=key,
+        )
 
 
 class _Meter:
     """Passes a file's chunks on to storage; measures, hashes and judges them on the way."""
 
-    def __init__(self, incoming: Incoming, filename: str, rules: Rules, taken: int) -> None:
-        self.digest = sha256()
-        self.crc32 = 0
-        self.size_bytes = 0
+    def __init__(
+        self, incoming: Incoming, filename: str, rules: Rules, taken: int, sums: Checksums
+    ) -> None:
         self.head = b""
         self._incoming, self._filename, self._rules = incoming, filename, rules
-        self._taken = taken
+        self._taken, self._sums = taken, sums
         self._next_space_check = 0
 
     def chunks(self) -> Iterator[Chunk]:
@@ -184,7 +183,7 @@ class _Meter:
         if len(self.head) < HEAD_BYTES:
             self._check_type()
         expected = self._rules.expected_sha256
-        if expected is not None and expected != self.digest.hexdigest():
+        if expected is not None and expected != self._sums.sha256():
             raise DigestMismatch(
                 "What arrived does not match the digest that was sent with it. Nothing was kept."
             )
@@ -204,15 +203,14 @@ class _Meter:
         )
 
     def _count(self, chunk: Chunk) -> None:
-        self.size_bytes += len(chunk)
+        size_bytes = self._sums.size_bytes + len(chunk)
         limits = self._rules.limits
-        check_file_size(self.size_bytes, limits)
-        check_link_size(self._taken + self.size_bytes, limits)
-        if self.size_bytes >= self._next_space_check:
+        check_file_size(size_bytes, limits)
+        check_link_size(self._taken + size_bytes, limits)
+        if size_bytes >= self._next_space_check:
             check_space(len(chunk), self._rules.storage.free_bytes(), limits)
-            self._next_space_check = self.size_bytes + _CHECK_SPACE_EVERY
-        self.digest.update(chunk)
-        self.crc32 = zlib.crc32(chunk, self.crc32)
+            self._next_space_check = size_bytes + _CHECK_SPACE_EVERY
+        self._sums.update(chunk)
 
 
 def _new_link(options: UploadOptions, owner_token: str, limits: Limits, now: datetime) -> Link:
