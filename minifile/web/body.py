@@ -24,7 +24,7 @@ log = logging.getLogger("minifile")
 
 # What one reading asks for: little at first, so that a slow client costs little.
 FIRST_BYTES = 16 * 1024
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 1024 * 1024
 # The average rate is judged only after this; a short pause at the start is no slow client.
 _RATE_GRACE_SECONDS = 30.0
 
