@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.exc import IntegrityError
-
-from minifile.codes import new_code, new_key, new_token, token_hash
+from minifile.codes import new_key, new_token, token_hash
 from minifile.errors import BadOption, BadUpload, DigestMismatch
-from minifile.extensions import release_connection, write_transaction
+from minifile.extensions import release_connection
 from minifile.models import File, Link
 from minifile.policy.lifetimes import check_lifetime, parse_lifetime
 from minifile.policy.limits import (
@@ -28,11 +26,11 @@ from minifile.policy.limits import (
 from minifile.policy.names import clean_path, number_equal_names
 from minifile.policy.types import check_type, media_type
 from minifile.services.checksums import Checksums
-from minifile.services.ownership import give_access
+from minifile.services.new_links import save_link
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.storage import Batch, Storage
-from minifile.values import Chunk, Limits, Role, UploadOptions, Visitor
+from minifile.values import Chunk, Limits, LinkState, UploadOptions, Visitor
 
 __all__ = ["Incoming", "NewLink", "check_options", "parse_lifetime", "receive_upload"]
 
@@ -123,7 +121,7 @@ def receive_upload(
         owner_token = new_token()
         link = _new_link(options, owner_token, limits, now())
         link.files = rows
-        _save(link, visitor, batch, limits.code_length)
+        save_link(link, batch, owner=visitor.browser, code_length=limits.code_length)
     rates.count(UPLOADS, visitor.rate_address)
     return NewLink(link, owner_token)
 
@@ -197,10 +195,10 @@ class _Meter:
                 self._check_type()
 
     def _check_type(self) -> None:
-        limits = self._rules.limits
-        check_type(
-            self._filename, self.head, allowed=limits.allowed_types, blocked=limits.blocked_types
-        )
+        allowed, blocked = self._rules.limits.allowed_types, self._rules.limits.blocked_types
+        # To look for signatures takes longer than all else that a small file needs.
+        if allowed or blocked:
+            check_type(self._filename, self.head, allowed=allowed, blocked=blocked)
 
     def _count(self, chunk: Chunk) -> None:
         size_bytes = self._sums.size_bytes + len(chunk)
@@ -221,26 +219,6 @@ def _new_link(options: UploadOptions, owner_token: str, limits: Limits, now: dat
         password_hash=None if options.password is None else hash_password(options.password),
         owner_token_hash=token_hash(owner_token),
         note=options.note or None,
+        download_count=0,
+        state=LinkState.OPEN,
     )
-
-
-def _save(link: Link, visitor: Visitor, batch: Batch, code_length: int) -> None:
-    """Write the rows under a new code; one that is taken is rolled again."""
-    for row in link.files:
-        row.created_at = link.created_at
-    while True:
-        link.code = new_code(code_length)
-        try:
-            with write_transaction() as session:
-                session.add(link)
-                session.flush()
-                if visitor.browser is not None:
-                    give_access(session, link, visitor.browser, Role.OWNER, link.created_at)
-                    session.flush()
-                # From here on a failed commit must not take the bytes: it may have happened.
-                batch.keep()
-        except IntegrityError as error:
-            if "code" not in str(error.orig):
-                raise
-            continue
-        return

@@ -51,7 +51,10 @@ def make_link(
     """Upload `contents` (one small file by default) as Alice, and return the link."""
     options = UploadOptions(lifetime=lifetime, max_downloads=max_downloads, password=password)
     files = (incoming(f"{n}.bin", content) for n, content in enumerate(contents or (b"hello",)))
-    return upload(app, files, options, now).link
+    link = db.session.get_one(Link, upload(app, files, options, now).link.id)
+    assert link.files
+    db.session.commit()
+    return link
 
 
 def begin(link: Link, who: Visitor = BOB, now: datetime = NOW) -> Ticket:
