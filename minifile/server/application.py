@@ -17,6 +17,7 @@ from gunicorn.app.base import BaseApplication
 from minifile.download.response import Transfer
 from minifile.scheduler import start_scheduler
 from minifile.server.balance import Balance
+from minifile.server.continuing import invitation_of
 from minifile.server.handing import HandedTransfer
 from minifile.server.logs import RouteLogger
 from minifile.server.sizing import default_threads, default_workers
@@ -57,6 +58,8 @@ class Server(BaseApplication):
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         # gunicorn ignores a Connection header of the application; this is its own switch.
         environ["minifile.close_connection"] = _serving.request.force_close
+        if _serving.invitation is not None:
+            _serving.invitation.join(environ)
         answer = self._app(environ, start_response)
         connection = socket_of(environ)
         if not isinstance(answer, Transfer) or connection is None:
@@ -141,6 +144,7 @@ def raise_open_files_limit() -> None:
 
 def _note_request(worker: Any, request: Any) -> None:
     _serving.request = request
+    _serving.invitation = invitation_of(request)
     # Stock gthread has no sender; its threads send to the end.
     _serving.hand_over = getattr(worker, "hand_over", None)
 

@@ -6,8 +6,6 @@ from minifile.models import File, Link
 from minifile.services.statements import Driver, Statement
 from minifile.values import FileRecord, LinkRecord
 
-_FILE_FIELDS = tuple(FileRecord.__dataclass_fields__)
-_LINK_FIELDS = tuple(name for name in LinkRecord.__dataclass_fields__ if name != "files")
 _LINK = Statement(
     select(
         Link.id,
@@ -46,12 +44,3 @@ def read_link(driver: Driver, code: str) -> LinkRecord | None:
     files = [FileRecord(*row) for row in _FILES.run(driver, link_id=rows[0][0])]
     # Without files it was purged between the two statements: a link always has some.
     return LinkRecord(*(*rows[0], files)) if files else None
-
-
-def as_record(link: Link) -> LinkRecord:
-    """Return what `read_link` would return for rows that were just written."""
-    files = [
-        FileRecord(**{name: getattr(file, name) for name in _FILE_FIELDS}) for file in link.files
-    ]
-    values = {name: getattr(link, name) for name in _LINK_FIELDS}
-    return LinkRecord(files=files, **values)

@@ -5,18 +5,13 @@ on the way and synced → rows → the blobs are kept → commit. Whatever fails
 leaves nothing; a failed commit leaves blobs without a row, which the purge sweeps.
 """
 
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from sqlalchemy.exc import IntegrityError
-
-from minifile.codes import new_code, new_key, new_token, token_hash
+from minifile.codes import new_key, new_token, token_hash
 from minifile.errors import BadOption, BadUpload, DigestMismatch
-from minifile.extensions import release_connection, write_transaction
-from minifile.models import File, Link
+from minifile.extensions import release_connection
 from minifile.policy.lifetimes import check_lifetime, parse_lifetime
 from minifile.policy.limits import (
     check_file_count,
@@ -29,18 +24,28 @@ from minifile.policy.limits import (
 )
 from minifile.policy.names import clean_path, number_equal_names
 from minifile.policy.types import check_type, media_type
-from minifile.services.ownership import give_access
+from minifile.services.checksums import Checksums
+from minifile.services.new_links import save_link
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UPLOADS, RateLimits
-from minifile.services.records import as_record
 from minifile.storage import Batch, Storage
-from minifile.values import Chunk, Limits, LinkRecord, Role, UploadOptions, Visitor
+from minifile.values import (
+    Chunk,
+    FileRecord,
+    Limits,
+    LinkRecord,
+    LinkState,
+    UploadOptions,
+    Visitor,
+)
 
 __all__ = ["Incoming", "NewLink", "check_options", "parse_lifetime", "receive_upload"]
 
 # Enough for every signature that tells a type, of tar archives too.
 HEAD_BYTES = 8192
 _CHECK_SPACE_EVERY = 64 * 2**20
+# A file is as old as its link, which is made after the last of them has arrived.
+_NOT_YET = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +124,19 @@ def receive_upload(
     release_connection()
     rules = Rules(limits, storage, expected_sha256)
     with storage.batch() as batch:
-        rows = _store_files(files, batch, rules)
+        stored = _store_files(files, batch, rules)
         options = read_options()
         check_options(options, limits=limits)
         owner_token = new_token()
-        link = _new_link(options, owner_token, limits, now())
-        link.files = rows
-        _save(link, visitor, batch, limits.code_length)
+        draft = _draft(stored, options, owner_token, limits, now())
+        link = save_link(draft, batch, owner=visitor.browser, code_length=limits.code_length)
     rates.count(UPLOADS, visitor.rate_address)
-    return NewLink(as_record(link), owner_token)
+    return NewLink(link, owner_token)
 
 
-def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[File]:
-    """Store each file as it comes, and return their rows with names that differ."""
-    rows: list[File] = []
+def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[FileRecord]:
+    """Store each file as it comes, and return them with names that differ."""
+    rows: list[FileRecord] = []
     taken = 0
     for incoming in files:
         check_file_count(len(rows) + 1, rules.limits)
@@ -143,37 +147,37 @@ def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[
     if not rows:
         raise BadUpload("The upload holds no file.")
     names = number_equal_names([row.filename for row in rows])
-    for position, (row, name) in enumerate(zip(rows, names, strict=True)):
-        row.position, row.filename = position, name
-    return rows
+    return [replace(row, filename=name) for row, name in zip(rows, names, strict=True)]
 
 
-def _store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> File:
+def _store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> FileRecord:
     check_file_size(incoming.size_bytes or 0, rules.limits)
     filename = clean_path(incoming.filename)
     key = new_key()
-    meter = _Meter(incoming, filename, rules, taken)
-    batch.put(key, meter.chunks())
-    return File(
-        filename=filename,
-        content_type=media_type(filename, meter.head, incoming.content_type),
-        size_bytes=meter.size_bytes,
-        sha256=meter.digest.hexdigest(),
-        crc32=meter.crc32,
-        storage_key=key,
-    )
+    with Checksums() as sums:
+        meter = _Meter(incoming, filename, rules, taken, sums)
+        batch.put(key, meter.chunks())
+        return FileRecord(
+            id=0,
+            filename=filename,
+            content_type=media_type(filename, meter.head, incoming.content_type),
+            size_bytes=sums.size_bytes,
+            sha256=sums.sha256(),
+            crc32=sums.crc32(),
+            storage_key=key,
+            created_at=_NOT_YET,
+        )
 
 
 class _Meter:
     """Passes a file's chunks on to storage; measures, hashes and judges them on the way."""
 
-    def __init__(self, incoming: Incoming, filename: str, rules: Rules, taken: int) -> None:
-        self.digest = sha256()
-        self.crc32 = 0
-        self.size_bytes = 0
+    def __init__(
+        self, incoming: Incoming, filename: str, rules: Rules, taken: int, sums: Checksums
+    ) -> None:
         self.head = b""
         self._incoming, self._filename, self._rules = incoming, filename, rules
-        self._taken = taken
+        self._taken, self._sums = taken, sums
         self._next_space_check = 0
 
     def chunks(self) -> Iterator[Chunk]:
@@ -185,7 +189,7 @@ class _Meter:
         if len(self.head) < HEAD_BYTES:
             self._check_type()
         expected = self._rules.expected_sha256
-        if expected is not None and expected != self.digest.hexdigest():
+        if expected is not None and expected != self._sums.sha256():
             raise DigestMismatch(
                 "What arrived does not match the digest that was sent with it. Nothing was kept."
             )
@@ -199,51 +203,40 @@ class _Meter:
                 self._check_type()
 
     def _check_type(self) -> None:
-        limits = self._rules.limits
-        check_type(
-            self._filename, self.head, allowed=limits.allowed_types, blocked=limits.blocked_types
-        )
+        allowed, blocked = self._rules.limits.allowed_types, self._rules.limits.blocked_types
+        # To look for signatures takes longer than all else that a small file needs.
+        if allowed or blocked:
+            check_type(self._filename, self.head, allowed=allowed, blocked=blocked)
 
     def _count(self, chunk: Chunk) -> None:
-        self.size_bytes += len(chunk)
+        size_bytes = self._sums.size_bytes + len(chunk)
         limits = self._rules.limits
-        check_file_size(self.size_bytes, limits)
-        check_link_size(self._taken + self.size_bytes, limits)
-        if self.size_bytes >= self._next_space_check:
+        check_file_size(size_bytes, limits)
+        check_link_size(self._taken + size_bytes, limits)
+        if size_bytes >= self._next_space_check:
             check_space(len(chunk), self._rules.storage.free_bytes(), limits)
-            self._next_space_check = self.size_bytes + _CHECK_SPACE_EVERY
-        self.digest.update(chunk)
-        self.crc32 = zlib.crc32(chunk, self.crc32)
+            self._next_space_check = size_bytes + _CHECK_SPACE_EVERY
+        self._sums.update(chunk)
 
 
-def _new_link(options: UploadOptions, owner_token: str, limits: Limits, now: datetime) -> Link:
-    return Link(
+def _draft(
+    files: Sequence[FileRecord],
+    options: UploadOptions,
+    owner_token: str,
+    limits: Limits,
+    now: datetime,
+) -> LinkRecord:
+    """Return the link as it will be, but for its code and the ids of the rows."""
+    return LinkRecord(
+        id=0,
+        code="",
         created_at=now,
         expires_at=now + (options.lifetime or limits.default_lifetime),
         max_downloads=options.max_downloads,
+        download_count=0,
         password_hash=None if options.password is None else hash_password(options.password),
         owner_token_hash=token_hash(owner_token),
         note=options.note or None,
+        state=LinkState.OPEN.value,
+        files=files,
     )
-
-
-def _save(link: Link, visitor: Visitor, batch: Batch, code_length: int) -> None:
-    """Write the rows under a new code; one that is taken is rolled again."""
-    for row in link.files:
-        row.created_at = link.created_at
-    while True:
-        link.code = new_code(code_length)
-        try:
-            with write_transaction() as session:
-                session.add(link)
-                session.flush()
-                if visitor.browser is not None:
-                    give_access(session, link.id, visitor.browser, Role.OWNER, link.created_at)
-                    session.flush()
-                # From here on a failed commit must not take the bytes: it may have happened.
-                batch.keep()
-        except IntegrityError as error:
-            if "code" not in str(error.orig):
-                raise
-            continue
-        return

@@ -53,7 +53,7 @@ def create() -> Response:
     """Receive a form: any number of files in fields of any name, options in any order."""
     visitor = uploading_visitor()
     options, body = _begin()
-    parts = read_parts(request.headers.get("Content-Type", ""), body.chunks())
+    parts = read_parts(request.headers.get("Content-Type", ""), body.buffers())
     return _receive(_files(parts, options), options, visitor)
 
 

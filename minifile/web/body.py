@@ -2,22 +2,34 @@
 
 A server hands a vanished client's body over as if it had simply ended, so the length is judged
 here. Under gunicorn the bytes of a body with Content-Length come straight from its socket (after
-what its parser had read ahead): its own reader copies them once more and can't be timed.
+what its parser had read ahead) into a few buffers that are used again and again: its own reader
+copies them once more and can't be timed.
 """
 
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from minifile.errors import BadRequest, BadUpload, TooLarge, UploadTooSlow
+from minifile.services.checksums import HELD_CHUNKS
+from minifile.values import Chunk
 from minifile.web.connection import close_after_answer, discard_body, socket_of
 
-CHUNK_BYTES = 256 * 1024
+log = logging.getLogger("minifile")
+
+# What one reading asks for: little at first, so that a slow client costs little.
+FIRST_BYTES = 16 * 1024
+MOST_BYTES = 1024 * 1024
 # The average rate is judged only after this; a short pause at the start is no slow client.
 _RATE_GRACE_SECONDS = 30.0
+
+# A buffer, and how much of it, from its start, has just arrived.
+Received = tuple[bytes | bytearray, int]
 
 
 class Body:
@@ -45,24 +57,32 @@ class Body:
         """Say whether every byte has been read."""
         return self._whole
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the body as it comes.
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the body as it comes: views of what `buffers` yields, with its errors."""
+        for buffer, size in self.buffers():
+            yield buffer if isinstance(buffer, bytes) else memoryview(buffer)[:size]
 
-        Raises BadUpload when it ends before its length or its last chunk, UploadTooSlow when
+    def buffers(self) -> Iterator[Received]:
+        """Yield the body as it comes, each time a buffer and how much of it came.
+
+        A buffer stays as it is until HELD_CHUNKS more have been asked for, and is then used
+        again. A client that waits for `100 Continue` gets it with the first asking. Raises
+        BadUpload when the body ends before its length or its last chunk, UploadTooSlow when
         nothing comes for the idle time-out or the average is below the least rate, TooLarge
         when it goes on beyond all bounds.
         """
+        self._invite()
         connection = socket_of(self._environ)
         started = time.monotonic()
         if connection is not None:
             connection.settimeout(self._idle_seconds)
         try:
-            for chunk in self._source(connection):
-                self.received += len(chunk)
+            for buffer, size in self._source(connection):
+                self.received += size
                 self._check_rate(time.monotonic() - started)
                 if self.received > self._max_bytes:
                     raise TooLarge("The upload is too large.")
-                yield chunk
+                yield buffer, size
             self._check_length()
         except TimeoutError:
             raise UploadTooSlow(
@@ -83,12 +103,21 @@ class Body:
         connection = socket_of(self._environ)
         return (lambda: None) if connection is None else (lambda: discard_body(connection))
 
-    def _source(self, connection: socket.socket | None) -> Iterator[bytes]:
+    def _invite(self) -> None:
+        """Send `100 Continue` where the server has left it to us, and the client waits for it."""
+        send_continue: Callable[[], None] | None = self._environ.get("minifile.continue")
+        if send_continue is not None and not self._whole:
+            # A client that has gone is noticed by the first reading.
+            with suppress(OSError):
+                send_continue()
+
+    def _source(self, connection: socket.socket | None) -> Iterator[Received]:
         reader = getattr(self._environ["wsgi.input"], "reader", None)
         if connection is not None and self.size_bytes is not None and _is_length_reader(reader):
             return _read_socket(connection, reader, self.size_bytes)
         if self.size_bytes is None and hasattr(reader, "parser"):
             return _read_chunked(reader)
+        _say_fallback(self._environ.get("SERVER_SOFTWARE", "this server"))
         return _read_input(self._environ["wsgi.input"], self.size_bytes)
 
     def _check_rate(self, seconds: float) -> None:
@@ -124,42 +153,73 @@ def declared_length(environ: dict[str, Any]) -> int | None:
     return int(length)
 
 
+class _Buffers:
+    """Buffers that take turns; they grow for a client that fills them again and again."""
+
+    def __init__(self) -> None:
+        # One is being filled while the held ones are still read.
+        self._buffers = [bytearray()] * (HELD_CHUNKS + 1)
+        self._turn = 0
+        self._size = FIRST_BYTES
+        self._filled = 0
+
+    def next(self) -> bytearray:
+        """Return the buffer whose turn it is."""
+        self._turn = (self._turn + 1) % len(self._buffers)
+        if len(self._buffers[self._turn]) < self._size:
+            self._buffers[self._turn] = bytearray(self._size)
+        return self._buffers[self._turn]
+
+    def note(self, size: int) -> None:
+        """Note how much came at once."""
+        self._filled += size == self._size
+        if self._filled == 8 and self._size < MOST_BYTES:
+            self._size, self._filled = self._size * 4, 0
+
+
 def _is_length_reader(reader: Any) -> bool:
     """Say whether this is gunicorn's reader with the attributes that 27 has."""
     unreader = getattr(reader, "unreader", None)
     return hasattr(reader, "length") and hasattr(unreader, "take_buffered")
 
 
-def _read_socket(connection: socket.socket, reader: Any, size_bytes: int) -> Iterator[bytes]:
+@cache
+def _say_fallback(server: str) -> None:
+    """Tell the admin, once, why uploads are not as fast as they could be."""
+    log.warning("Uploads are read by %s itself, which is slower than `minifile serve`.", server)
+
+
+def _read_socket(connection: socket.socket, reader: Any, size_bytes: int) -> Iterator[Received]:
     """Yield what gunicorn's parser had read ahead, then receive the rest ourselves."""
-    left = size_bytes
     ahead = reader.unreader.take_buffered()
-    if len(ahead) > left:
+    if len(ahead) > size_bytes:
         # The next request on this connection.
-        reader.unreader.unread(ahead[left:])
-        ahead = ahead[:left]
-    while True:
-        left -= len(ahead)
-        # gunicorn reads on from here, should the body be given up.
-        reader.length = left
-        if ahead:
-            yield ahead
-        if not left:
-            return
+        reader.unreader.unread(ahead[size_bytes:])
+        ahead = ahead[:size_bytes]
+    # gunicorn reads on from here, should the body be given up.
+    reader.length = size_bytes - len(ahead)
+    if ahead:
+        yield ahead, len(ahead)
+    buffers = _Buffers()
+    while reader.length:
+        buffer = buffers.next()
         try:
-            ahead = connection.recv(min(left, CHUNK_BYTES))
+            size = connection.recv_into(buffer, min(reader.length, len(buffer)))
         except ConnectionError:
             # A reset ends a body like any other end; its length tells that it was cut.
             return
-        if not ahead:
+        if not size:
             return
+        reader.length -= size
+        buffers.note(size)
+        yield buffer, size
 
 
-def _read_chunked(reader: Any) -> Iterator[bytes]:
+def _read_chunked(reader: Any) -> Iterator[Received]:
     """Yield each piece as gunicorn's own chunk parser finds it."""
     parser, reader.parser = reader.parser, None
     try:
-        yield from (piece for piece in parser if piece)
+        yield from ((piece, len(piece)) for piece in parser if piece)
     except TimeoutError:
         raise
     except Exception as error:
@@ -168,16 +228,16 @@ def _read_chunked(reader: Any) -> Iterator[bytes]:
         ) from error
 
 
-def _read_input(stream: Any, size_bytes: int | None) -> Iterator[bytes]:
+def _read_input(stream: Any, size_bytes: int | None) -> Iterator[Received]:
     """Yield the body under a server that hands out no socket."""
     left = size_bytes
     while left is None or left > 0:
         try:
-            chunk = stream.read(CHUNK_BYTES if left is None else min(left, CHUNK_BYTES))
+            chunk = stream.read(MOST_BYTES if left is None else min(left, MOST_BYTES))
         except OSError as error:
             raise BadUpload("The upload was cut short. Nothing was kept.") from error
         if not chunk:
             return
         if left is not None:
             left -= len(chunk)
-        yield chunk
+        yield chunk, len(chunk)

@@ -1,8 +1,10 @@
 """The body of an upload: counted, timed, and whole or refused."""
 
 import io
+import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -13,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minifile.errors import BadRequest, BadUpload, TooLarge, UploadTooSlow
+from minifile.services.checksums import HELD_CHUNKS
+from minifile.values import Chunk
 from minifile.web import body as body_module
-from minifile.web.body import Body, declared_length
+from minifile.web.body import FIRST_BYTES, MOST_BYTES, Body, declared_length
 
 SECOND = timedelta(seconds=1)
 
@@ -169,10 +173,89 @@ def test_a_large_body_passes_through_a_socket_unchanged(
     thread = threading.Thread(target=theirs.sendall, args=(content,))
     thread.start()
 
-    got = b"".join(from_socket(ours, len(content)).chunks())
+    got = b"".join(map(bytes, from_socket(ours, len(content)).chunks()))
 
     thread.join()
     assert got == content
+
+
+@pytest.mark.parametrize("step", [7_001, 16_384, 100_000, 10**6], ids=str)
+def test_what_is_held_is_not_overwritten(pair: tuple[socket.socket, socket.socket], step: int):
+    ours, theirs = pair
+    content = os.urandom(3_000_000)
+
+    def send() -> None:
+        for at in range(0, len(content), step):
+            theirs.sendall(content[at : at + step])
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    held: deque[Chunk] = deque()
+    got = b""
+    for chunk in from_socket(ours, len(content)).chunks():
+        held.append(chunk)
+        if len(held) > HELD_CHUNKS:
+            got += held.popleft()
+
+    thread.join()
+    assert got + b"".join(held) == content
+
+
+def test_buffers_are_small_at_first_and_grow_for_a_fast_client(
+    pair: tuple[socket.socket, socket.socket],
+):
+    ours, theirs = pair
+    content = bytes(4_000_000)
+    thread = threading.Thread(target=theirs.sendall, args=(content,))
+    thread.start()
+    body = from_socket(ours, len(content))
+
+    sizes = [len(buffer) for buffer, _ in body.buffers()]
+
+    thread.join()
+    assert sizes[0] == FIRST_BYTES
+    assert sizes[-1] > FIRST_BYTES
+    assert max(sizes) <= MOST_BYTES
+
+
+def test_a_client_is_invited_just_before_its_first_byte_is_read(
+    pair: tuple[socket.socket, socket.socket],
+):
+    ours, theirs = pair
+    body = from_socket(ours, 5)
+    # The client sends nothing before it was told to go on.
+    body._environ["minifile.continue"] = lambda: theirs.sendall(b"alpha")
+
+    assert b"".join(map(bytes, body.chunks())) == b"alpha"
+
+
+def test_a_client_with_no_body_is_not_invited():
+    body = plain(b"", 0)
+    body._environ["minifile.continue"] = lambda: pytest.fail("nothing is to come")
+
+    assert list(body.chunks()) == []
+
+
+def test_a_client_that_left_before_the_invitation_is_noticed_like_any_other(
+    pair: tuple[socket.socket, socket.socket],
+):
+    ours, theirs = pair
+    theirs.close()
+    body = from_socket(ours, 5)
+    body._environ["minifile.continue"] = lambda: ours.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    with pytest.raises(BadUpload, match="0 of 5 bytes"):
+        list(body.chunks())
+
+
+def test_a_slower_way_is_told_once_in_the_log(caplog: pytest.LogCaptureFixture):
+    body_module._say_fallback.cache_clear()
+
+    for _ in range(2):
+        list(plain(b"alpha", 5).chunks())
+
+    [record] = caplog.records
+    assert "slower than `minifile serve`" in record.getMessage()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minifile.errors import BadUpload
+from minifile.web.body import Received
 from minifile.web.multipart import MAX_FIELD_BYTES, MAX_FIELDS, Part, read_parts
 
 TYPE = "multipart/form-data; boundary=limit"
@@ -18,11 +19,25 @@ Read = list[tuple[str, str | None, str | None, bytes]]
 
 def read(body: bytes, *, step: int = 10**6, content_type: str = TYPE) -> Read:
     """Read a form that arrives in pieces of `step` bytes."""
-    pieces = (body[at : at + step] for at in range(0, len(body), step))
+    pieces = cut(body, step)
     return [
         (each.name, each.filename, each.content_type, b"".join(map(bytes, each.chunks)))
         for each in read_parts(content_type, pieces)
     ]
+
+
+def cut(body: bytes, step: int) -> Iterator[Received]:
+    """Let a body arrive in pieces of `step` bytes, each in the same buffer, with rubbish behind."""
+    buffer = bytearray(min(step, len(body)) + 9)
+    for at in range(0, len(body), step):
+        size = len(body[at : at + step])
+        buffer[:] = b"\r\n--limit--".ljust(len(buffer), b"x")[: len(buffer)]
+        buffer[:size] = body[at : at + step]
+        yield buffer, size
+
+
+def whole(*pieces: bytes) -> Iterator[Received]:
+    return ((piece, len(piece)) for piece in pieces)
 
 
 def body_of(*parts: bytes) -> bytes:
@@ -50,10 +65,10 @@ def test_a_form_is_the_same_however_it_is_cut_into_pieces(step: int):
 def test_a_part_is_handed_on_before_the_next_has_arrived():
     arrived: list[int] = []
 
-    def pieces() -> Iterator[bytes]:
+    def pieces() -> Iterator[Received]:
         for number, piece in enumerate((FORM[:60], FORM[60:])):
             arrived.append(number)
-            yield piece
+            yield piece, len(piece)
 
     first = next(read_parts(TYPE, pieces()))
 
@@ -61,7 +76,7 @@ def test_a_part_is_handed_on_before_the_next_has_arrived():
 
 
 def test_what_is_left_of_a_part_is_skipped():
-    pieces = iter([FORM[:70], FORM[70:]])
+    pieces = whole(FORM[:70], FORM[70:])
 
     assert [each.name for each in read_parts(TYPE, pieces)] == ["note", "file", "file"]
 
@@ -73,6 +88,34 @@ def test_any_bytes_come_through_unchanged(content: bytes, step: int):
         return
 
     assert read(body, step=step)[0][3] == content
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"--", b"lim", b"it", b"x"])), st.integers(1, 40))
+def test_bytes_that_look_like_a_boundary_come_through_unchanged(content: list[bytes], step: int):
+    data = b"".join(content)
+    if b"\r\n--limit" in b"\r\n" + data:
+        return
+    body = body_of(part("file", data, "a"), part("note", data), part("file", data, "b"))
+
+    assert [each[3] for each in read(body, step=step)] == [data, data, data]
+
+
+@pytest.mark.parametrize("step", [1, 5, 16, 10_000])
+def test_padding_behind_a_boundary_is_no_data(step: int):
+    first, second = part("file", b"alpha", "a"), part("note", b"beta")
+    padded = b"--limit\r\n" + first + b"\r\n--limit \t \r\n" + second + b"\r\n--limit--\r\n"
+
+    assert [each[3] for each in read(padded, step=step)] == [b"alpha", b"beta"]
+
+
+def test_the_bulk_of_a_file_is_handed_on_without_a_copy():
+    body = body_of(part("file", b"x" * 1000, "a"))
+    middle = bytearray(body[200:900])
+    parts = read_parts(TYPE, iter([(body[:200], 200), (middle, 700), *whole(body[900:])]))
+
+    chunks = list(next(parts).chunks)
+
+    assert any(isinstance(chunk, memoryview) and chunk.obj is middle for chunk in chunks)
 
 
 @given(st.integers(0, len(FORM) - 3))
@@ -117,9 +160,9 @@ def test_a_filename_is_read_as_clients_write_it(disposition: bytes, filename: st
     ],
 )
 def test_a_body_of_another_kind_is_refused_unread(content_type: str, sentence: str):
-    def never() -> Iterator[bytes]:
+    def never() -> Iterator[Received]:
         raise AssertionError("not a byte may be read")
-        yield b""
+        yield b"", 0
 
     with pytest.raises(BadUpload, match=sentence):
         next(read_parts(content_type, never()))

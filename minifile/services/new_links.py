@@ -1,0 +1,99 @@
+"""The rows of a new link, written in one short transaction that others may share."""
+
+from dataclasses import replace
+
+from sqlalchemy import bindparam, insert
+from sqlalchemy.exc import IntegrityError
+
+from minifile.codes import new_code, token_hash
+from minifile.models import BrowserAccess, File, Link
+from minifile.services.commits import commit
+from minifile.services.statements import Driver, Statement
+from minifile.storage import Batch
+from minifile.values import FileRecord, LinkRecord, Role
+
+_INSERT_LINK = Statement(
+    insert(Link)
+    .values(
+        code=bindparam("code"),
+        created_at=bindparam("created_at"),
+        expires_at=bindparam("expires_at"),
+        max_downloads=bindparam("max_downloads"),
+        download_count=0,
+        password_hash=bindparam("password_hash"),
+        owner_token_hash=bindparam("owner_token_hash"),
+        note=bindparam("note"),
+        state=bindparam("state"),
+    )
+    .returning(Link.id)
+)
+_INSERT_FILE = Statement(
+    insert(File)
+    .values(
+        link_id=bindparam("link_id"),
+        position=bindparam("position"),
+        filename=bindparam("filename"),
+        content_type=bindparam("content_type"),
+        size_bytes=bindparam("size_bytes"),
+        sha256=bindparam("sha256"),
+        crc32=bindparam("crc32"),
+        storage_key=bindparam("storage_key"),
+        created_at=bindparam("created_at"),
+    )
+    .returning(File.id)
+)
+_INSERT_ACCESS = Statement(
+    insert(BrowserAccess).values(
+        browser_hash=bindparam("browser_hash"),
+        link_id=bindparam("link_id"),
+        role=Role.OWNER.value,
+        created_at=bindparam("created_at"),
+    )
+)
+
+
+def save_link(link: LinkRecord, batch: Batch, *, owner: str | None, code_length: int) -> LinkRecord:
+    """Write the rows of a link and its files under a new code, keep the blobs, and commit.
+
+    Returns the link as it is in the database: with its code and the ids of all rows. `owner` is
+    the browser that may manage it. A code that is taken is rolled again.
+    """
+    while True:
+        coded = replace(link, code=new_code(code_length))
+
+        def work(driver: Driver, coded: LinkRecord = coded) -> LinkRecord:
+            saved = _insert(driver, coded, owner)
+            # From here on a failed commit must not take the bytes: it may have happened.
+            batch.keep()
+            return saved
+
+        try:
+            return commit(work, durable=True)
+        except IntegrityError as error:
+            if "code" not in str(error.orig):
+                raise
+
+
+def _insert(driver: Driver, link: LinkRecord, owner: str | None) -> LinkRecord:
+    row = {name: getattr(link, name) for name in _LINK_VALUES}
+    link_id = _INSERT_LINK.run(driver, **row)[0][0]
+    files = [
+        _insert_file(driver, link_id, position, replace(file, created_at=link.created_at))
+        for position, file in enumerate(link.files)
+    ]
+    if owner is not None:
+        _INSERT_ACCESS.run(
+            driver, browser_hash=token_hash(owner), link_id=link_id, created_at=link.created_at
+        )
+    return replace(link, id=link_id, files=files)
+
+
+def _insert_file(driver: Driver, link_id: int, position: int, file: FileRecord) -> FileRecord:
+    row = {name: getattr(file, name) for name in _FILE_VALUES}
+    file_id = _INSERT_FILE.run(driver, link_id=link_id, position=position, **row)[0][0]
+    return replace(file, id=file_id)
+
+
+# The id is the database's to give, and a new link has no downloads.
+_LINK_VALUES = LinkRecord.__dataclass_fields__.keys() - {"id", "files", "download_count"}
+_FILE_VALUES = FileRecord.__dataclass_fields__.keys() - {"id"}
