@@ -13,6 +13,7 @@ from bench import wrk
 from bench.chart import draw
 from bench.downloads import measure_downloads, measure_small_downloads
 from bench.machine import describe
+from bench.million import measure_million
 from bench.programs import Program, available
 from bench.report import missed, table, write_report
 from bench.results import Row
@@ -34,8 +35,9 @@ GROUPS: dict[str, tuple[str, Group]] = {
     "small-downloads": ("Small downloads, each counted", measure_small_downloads),
     "small-uploads": ("Small uploads", measure_small_uploads),
     "slow": ("Slow clients: half download, half upload, 10 KB/s each", measure_slow_clients),
+    "million": ("A million links", measure_million),
 }
-_NEED_WRK = {"small-downloads", "small-uploads"}
+_NEED_WRK = {"small-downloads", "small-uploads", "million"}
 
 
 def main() -> None:

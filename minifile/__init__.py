@@ -1,110 +1,19 @@
 """minifile: upload a file, get a short link, share it, and have it expire."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
-from sqlalchemy import Engine
-
-from minifile import cli, download, links, site, upload
-from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
-from minifile.extensions import csrf, db, init_database, migrate
-from minifile.services import rate_limits
-from minifile.services.rate_limits import RateLimits
-from minifile.storage import open_storage
-from minifile.web import error_pages, filters, headers, hosts, proxies, routing, sessions
-from minifile.web.current import Instance, utcnow
-from minifile.web.transfers import Transfers
-
-# Forms without files; uploads never pass through Flask's parser.
-_MAX_FORM_BYTES = 256 * 1024
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
-    """Return the application: the only place where the parts meet.
+    """Return the application; see `factory.make_app`, which this imports only now.
 
-    `settings` (lower-case names) win over environment and file. Nothing is started here: no
-    scheduler, no migration. Raises ConfigError when the settings can't be used.
+    Whoever asks for the help, or for a version, must not wait for a web framework and a database.
     """
-    checked = load_settings(settings)
-    app = Flask(__name__, instance_path=str(checked.instance_path))
-    _configure(app, checked)
-    _set_up_database(app, checked)
-    app.extensions["minifile"] = Instance(
-        settings=checked,
-        storage=open_storage(checked.storage_url),
-        rates=_rate_limits(app, checked),
-        migrations=migrations_path(),
-        transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
-    )
-    _set_up_web(app, checked)
-    for blueprint in (site.bp, upload.bp, links.bp, download.bp):
-        app.register_blueprint(blueprint)
-    cli.register(app)
-    return app
+    from minifile.factory import make_app
 
-
-def _configure(app: Flask, settings: Settings) -> None:
-    app.config.update(
-        SECRET_KEY=settings.secret_key,
-        SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings),
-        MAX_CONTENT_LENGTH=_MAX_FORM_BYTES,
-        MAX_FORM_MEMORY_SIZE=_MAX_FORM_BYTES,
-    )
-
-
-def _engine_options(settings: Settings) -> dict[str, Any]:
-    """Return how connections are pooled; a server's own limit is shared by all processes."""
-    sizes = (16, 48) if settings.uses_sqlite else (8, 8)
-    return {
-        "pool_size": sizes[0],
-        "max_overflow": sizes[1],
-        "pool_timeout": 30,
-        # Statements in a log must not show codes and hashes.
-        "hide_parameters": True,
-    }
-
-
-def _set_up_database(app: Flask, settings: Settings) -> None:
-    init_database(app)
-    migrate.init_app(
-        app,
-        db,
-        directory=str(migrations_path()),
-        render_as_batch=settings.uses_sqlite,
-        compare_type=True,
-    )
-
-
-def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
-    return RateLimits(
-        _counters_engine(app, settings),
-        {
-            rate_limits.WRONG_PASSWORDS: settings.rate_wrong_passwords,
-            rate_limits.WRONG_PASSWORDS_LINK: settings.rate_wrong_passwords_link,
-            rate_limits.UNKNOWN_CODES: settings.rate_unknown_codes,
-            rate_limits.UPLOADS: settings.rate_uploads,
-        },
-        secret_key=settings.secret_key,
-    )
-
-
-def _counters_engine(app: Flask, settings: Settings) -> Engine:
-    if settings.uses_sqlite:
-        return rate_limits.open_counters_engine(str(settings.instance_path / "rate_limits.sqlite"))
-    with app.app_context():
-        return db.engine
-
-
-def _set_up_web(app: Flask, settings: Settings) -> None:
-    routing.register(app)
-    sessions.register(app)
-    proxies.register(app, settings)
-    # Before CSRF, so that a foreign host is refused first.
-    hosts.register(app, settings)
-    csrf.init_app(app)
-    error_pages.register(app)
-    headers.register(app)
-    filters.register(app)
-    app.context_processor(lambda: {"settings": settings, "now": utcnow()})
+    return make_app(settings)

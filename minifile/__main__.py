@@ -4,35 +4,47 @@ import os
 import sys
 
 import click
-from flask.cli import FlaskGroup
 
 from minifile import create_app
+from minifile.cli import COMMANDS
 from minifile.errors import MinifileError
-from minifile.extensions import DATABASE_UNAVAILABLE
+
+
+@click.group(
+    commands=list(COMMANDS), help="Upload a file, get a short link, share it, and have it expire."
+)
+@click.pass_context
+def program(context: click.Context) -> None:
+    """Give the commands their application; it is made when one of them asks for it."""
+    from flask.cli import ScriptInfo
+
+    # It is always this one: neither an option nor the environment names another.
+    context.obj = ScriptInfo(create_app=create_app, set_debug_flag=False)
 
 
 def main() -> None:
     """Run `minifile`; an expected failure is one sentence and exit status 1."""
     # The database and its lock hold names and notes: nobody else on the machine may read them.
     os.umask(0o077)
-    group = FlaskGroup(
-        create_app=create_app,
-        add_default_commands=False,
-        add_version_option=False,
-        load_dotenv=False,
-        set_debug_flag=False,
-        help="Upload a file, get a short link, share it, and have it expire.",
-    )
-    # The application is always this one, and only `config.py` reads the environment.
-    group.params = [p for p in group.params if p.name not in ("env_file", "app", "debug")]
     try:
-        group.main(prog_name="minifile")
-    except MinifileError as error:
-        click.echo(str(error), err=True)
+        program(prog_name="minifile")
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        click.echo(sentence, err=True)
         sys.exit(1)
-    except DATABASE_UNAVAILABLE as error:
-        click.echo(f"The database does not answer: {error}", err=True)
-        sys.exit(1)
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what to say of an expected failure, or None for any other."""
+    if isinstance(error, MinifileError):
+        return str(error)
+    from minifile.extensions import DATABASE_UNAVAILABLE
+
+    if isinstance(error, DATABASE_UNAVAILABLE):
+        return f"The database does not answer: {error}"
+    return None
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 from flask import Flask
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import Connection, Engine, MetaData, event
@@ -55,7 +54,6 @@ db = SQLAlchemy(
     disable_autonaming=True,
     session_options={"expire_on_commit": False},
 )
-migrate = Migrate()
 csrf = CSRFProtect()
 
 _writers = threading.Lock()

@@ -20,11 +20,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 
 from minifile import create_app
-from minifile.config import migrations_path
+from minifile.cli.db import upgrade_database
 from minifile.extensions import db
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
@@ -61,7 +60,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("migrated")
     app = create_app({"instance_path": folder})
     with app.app_context():
-        upgrade()
+        upgrade_database(app)
         db.session.remove()
         db.engine.dispose()
     return folder / "minifile.sqlite"
@@ -129,7 +128,7 @@ def any_database_app(
     url = create_engine(server).url.set(database=name).render_as_string(hide_password=False)
     app = make_app(database_url=url, secret_key="a key that only tests use")
     with app.app_context():
-        upgrade(directory=str(migrations_path()))
+        upgrade_database(app)
         db.session.remove()
     yield app
     dispose(app)

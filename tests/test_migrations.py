@@ -16,6 +16,7 @@ from flask import Flask
 from services.making import begin, codes_left, make_link
 from sqlalchemy import inspect, text
 
+from minifile.cli.db import prepare_migrations
 from minifile.config import migrations_path
 from minifile.extensions import Base, db
 from minifile.models import Delivery, File, Slot
@@ -46,6 +47,7 @@ def upgrade():
 def migrated(any_database_app: Flask) -> Iterator[Flask]:
     """The application on a migrated database with a link, and somebody who fetches it."""
     with any_database_app.app_context():
+        prepare_migrations(any_database_app)
         begin(make_link(any_database_app, b"one", b"two"))
         db.session.remove()
         yield any_database_app

@@ -4,12 +4,11 @@ import socket
 
 import click
 from flask.cli import with_appcontext
-from flask_migrate import upgrade
 
 from minifile.extensions import db
 from minifile.server.application import OWN_WORKER, WORKER_CLASSES, ServerOptions
 from minifile.server.application import serve as serve_app
-from minifile.services.schema import check_schema
+from minifile.services.schema import check_schema, is_at_head
 from minifile.web.current import current_application, current_instance
 
 
@@ -36,14 +35,21 @@ def serve(
     """
     _check_address(host, port)
     instance = current_instance()
-    if instance.settings.uses_sqlite:
-        upgrade(directory=str(instance.migrations))
+    if instance.settings.uses_sqlite and not is_at_head(instance.migrations):
+        _upgrade_database()
     check_schema(instance.migrations)
     # Workers must not share connections that were opened before the fork.
     db.session.remove()
     db.engine.dispose()
     options = ServerOptions(host, port, workers, threads, worker_class)
     serve_app(current_application(), options)
+
+
+def _upgrade_database() -> None:
+    # Alembic is not imported by a server that has nothing to migrate.
+    from minifile.cli.db import upgrade_database
+
+    upgrade_database(current_application())
 
 
 def _check_address(host: str, port: int) -> None:

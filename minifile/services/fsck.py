@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import delete, exists, select
 
 from minifile.errors import BlobMissing
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import File, Link
-from minifile.services.purge import orphan_blobs
+from minifile.services.orphans import orphan_blobs
+from minifile.services.pacing import ROWS
 from minifile.storage import Storage
 from minifile.values import LinkState
 
@@ -17,7 +19,6 @@ MISSING = "missing blob"
 WRONG_SIZE = "wrong size"
 WRONG_DIGEST = "wrong digest"
 ORPHAN = "orphan blob"
-_PAGE = 500
 _CHUNK = 2**20
 
 
@@ -29,6 +30,16 @@ class Finding:
     key: str
     link_id: int | None = None
     file_id: int | None = None
+
+
+class _File(NamedTuple):
+    """What is known of a file; a million of them are looked at, so no more than that."""
+
+    id: int
+    link_id: int
+    storage_key: str
+    size_bytes: int
+    sha256: str
 
 
 def list_faults(*, storage: Storage, digests: bool = False) -> Iterator[Finding]:
@@ -63,27 +74,28 @@ def repair(finding: Finding, *, storage: Storage) -> bool:
     return True
 
 
-def _files() -> Iterator[File]:
+def _files() -> Iterator[_File]:
     """Yield the files of live links, a page at a time, holding no transaction in between."""
     last = 0
-    while True:
-        query = (
-            select(File)
-            .join(Link)
-            .where(File.id > last, Link.state != LinkState.DELETING)
-            .order_by(File.id)
-            .limit(_PAGE)
-        )
-        page = db.session.scalars(query).all()
-        release_connection()
-        db.session.expunge_all()
-        if not page:
-            return
+    while page := _page_of_files(last):
         yield from page
         last = page[-1].id
 
 
-def _fault(file: File, storage: Storage, *, digests: bool) -> str | None:
+def _page_of_files(after_id: int) -> list[_File]:
+    query = (
+        select(File.id, File.link_id, File.storage_key, File.size_bytes, File.sha256)
+        .join(Link)
+        .where(File.id > after_id, Link.state != LinkState.DELETING)
+        .order_by(File.id)
+        .limit(ROWS)
+    )
+    page = [_File(*row) for row in db.session.execute(query)]
+    release_connection()
+    return page
+
+
+def _fault(file: _File, storage: Storage, *, digests: bool) -> str | None:
     try:
         if storage.size(file.storage_key) != file.size_bytes:
             return WRONG_SIZE
@@ -94,7 +106,7 @@ def _fault(file: File, storage: Storage, *, digests: bool) -> str | None:
     return None
 
 
-def _was_deleted(file: File) -> bool:
+def _was_deleted(file: _File) -> bool:
     """Say whether a purge took the file between the listing and the look at its blob."""
     query = select(File.id).join(Link).where(File.id == file.id, Link.state != LinkState.DELETING)
     gone = db.session.execute(query).first() is None

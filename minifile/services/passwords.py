@@ -8,14 +8,15 @@ import hashlib
 import threading
 from collections import OrderedDict
 from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 REMEMBERED_FOR = timedelta(minutes=10)
 _REMEMBERED_AT_MOST = 10_000
 
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _one_at_a_time = threading.Lock()
 # Successes of this process: a client that fetches ranges sends its password with each.
 _remembered: OrderedDict[str, datetime] = OrderedDict()
@@ -24,14 +25,16 @@ _remembered: OrderedDict[str, datetime] = OrderedDict()
 def hash_password(password: str) -> str:
     """Return the Argon2id hash to keep."""
     with _one_at_a_time:
-        return _hasher.hash(password)
+        return _hasher().hash(password)
 
 
 def verify_password(password_hash: str, password: str) -> bool:
     """Say whether `password` is the one that was hashed; takes some 30 ms of a core."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
     try:
         with _one_at_a_time:
-            return _hasher.verify(password_hash, password)
+            return _hasher().verify(password_hash, password)
     except (VerificationError, InvalidHashError, UnicodeError):
         return False
 
@@ -48,6 +51,14 @@ def is_remembered(password_hash: str, password: str, client: str, now: datetime)
     """Say whether this client gave this very password within the last ten minutes."""
     until = _remembered.get(_memory_key(password_hash, password, client))
     return until is not None and until > now
+
+
+@cache
+def _hasher() -> "PasswordHasher":
+    # Loading the library takes longer than hashing, and most instances' starts need neither.
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def _memory_key(password_hash: str, password: str, client: str) -> str:

@@ -2,31 +2,50 @@
 
 It enforces nothing: the rules refuse an expired link at once. The order for each batch is
 mark → commit → delete bytes → delete rows → commit, so a crash leaves marked rows that the next
-run finishes. Any number of purges may run at once. Batches are small, because the write lock
-of SQLite is held while one is deleted (100 links: 3 ms; 5,000: 200 ms).
+run finishes. Any number of purges may run at once.
+
+Those who are served meanwhile must not feel it, be there a hundred links to delete or a hundred
+thousand: no transaction writes more than ROWS rows, what hangs on a link included, and after each
+step comes a rest.
 """
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from minifile.extensions import db, release_connection, write_transaction
-from minifile.models import Delivery, File, Link, Slot
+from minifile.extensions import db, release_connection
+from minifile.models import BrowserAccess, Delivery, File, Link, Slot
 from minifile.services.clients import destroy_old_salts
+from minifile.services.orphans import sweep_orphans
+from minifile.services.pacing import (
+    ROWS,
+    pages_until_gone,
+    read_page,
+    unhurried,
+    unhurried_transaction,
+)
 from minifile.storage import Storage
-from minifile.values import LinkState, StoredBlob
+from minifile.values import LinkState
 
 log = logging.getLogger("minifile")
 
-BATCH = 200
-_BLOB_BATCH = 500
-# Long enough for a waiting writer to get its turn between two batches.
-PAUSE_SECONDS = 0.01
+# Links that are marked at once.
+BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,81 +62,120 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
 
     A link that is being fetched (a mark younger than a minute) waits for the next run.
     """
-    links = size_bytes = last_id = 0
-    while ids := _mark_batch(now, last_id):
-        count, freed = _delete_batch(ids, storage)
-        links, size_bytes, last_id = links + count, size_bytes + freed, ids[-1]
-        time.sleep(PAUSE_SECONDS)
+    links = size_bytes = 0
+    for ids in _marked_batches(now):
+        _delete_history(ids)
+        size_bytes += _delete_files(ids, storage)
+        links += _delete_links(ids)
     _end_slots(now)
     return Purged(links, size_bytes, sweep_orphans(storage))
 
 
-def sweep_orphans(storage: Storage) -> int:
-    """Delete blobs that no row names and no upload is writing; return how many."""
-    count = 0
-    for blob in orphan_blobs(storage):
-        storage.delete(blob.key)
-        count += 1
-    return count
+def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
+    """Yield ids of links to delete: first those that a crash left marked, then newly marked ones.
 
-
-def orphan_blobs(storage: Storage) -> Iterator[StoredBlob]:
-    """Yield the blobs that no row names and no live upload holds.
-
-    The rows are asked again after the upload was found to be over: it may have written them
-    between the first question and its end.
+    What is marked in this run is not asked for again, so a link that can't be deleted is tried
+    once.
     """
-    blobs = storage.blobs()
-    while batch := list(islice(blobs, _BLOB_BATCH)):
-        known = _known_keys([blob.key for blob in batch])
-        for blob in batch:
-            if blob.key in known or storage.is_being_written(blob.key):
-                continue
-            if not _known_keys([blob.key]):
-                yield blob
+    last_id = 0
+    left = select(Link.id).where(is_closed(LinkState.DELETING)).order_by(Link.id)
+    while ids := read_page(left.where(Link.id > last_id), BATCH):
+        yield ids
+        last_id = ids[-1]
+    for is_over in (is_closed(LinkState.REVOKED), is_expired(now)):
+        found = select(Link.id).where(is_over, ~is_in_flight(now))
+        while ids := read_page(found, BATCH):
+            yield _mark(ids, is_over, now)
 
 
-def _mark_batch(now: datetime, after_id: int) -> Sequence[int]:
-    """Mark some links that are over and not being fetched; return their ids, in order."""
-    in_flight = exists().where(
+def is_closed(state: LinkState) -> ColumnElement[bool]:
+    """Ask for links of a state other than open."""
+    # The first half is said as the partial index says it: no database sees it through a parameter.
+    return and_(Link.state != literal_column("'open'"), Link.state == state)
+
+
+def is_expired(now: datetime) -> ColumnElement[bool]:
+    """Ask for links that nobody has closed and whose time is over."""
+    return and_(Link.state == LinkState.OPEN, Link.expires_at <= now)
+
+
+def is_in_flight(now: datetime) -> ColumnElement[bool]:
+    """Ask whether somebody is fetching the link."""
+    return exists().where(
         Slot.link_id == Link.id, Delivery.slot_id == Slot.id, Delivery.in_flight_until > now
     )
-    is_over = and_(or_(Link.state != LinkState.OPEN, Link.expires_at <= now), ~in_flight)
-    query = select(Link.id).where(is_over, Link.id > after_id).order_by(Link.id).limit(BATCH)
-    ids = db.session.scalars(query).all()
-    release_connection()
-    if not ids:
-        return ids
-    with write_transaction() as session:
-        # Asked again under the lock: the sender may just have prolonged one, or a recipient
-        # have begun. PostgreSQL sees that in a statement that starts after it has the locks.
-        session.execute(select(Link.id).where(Link.id.in_(ids)).with_for_update())
+
+
+def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Sequence[int]:
+    """Mark those of the links that are over and not being fetched; return their ids.
+
+    Asked again under the lock: the sender may just have prolonged one, or a recipient have begun.
+    """
+    with _holding(ids, durable=True) as session:
+        # PostgreSQL sees that in a statement that starts after it has the locks.
         marked = session.scalars(
             update(Link)
-            .where(Link.id.in_(ids), is_over)
+            .where(Link.id.in_(ids), is_over, ~is_in_flight(now))
             .values(state=LinkState.DELETING, closed_at=func.coalesce(Link.closed_at, now))
             .returning(Link.id)
             .execution_options(synchronize_session=False)
         )
-        # Even if none could be marked, the next batch begins behind these.
-        return sorted(marked) or ids[-1:]
+        return sorted(marked)
 
 
-def _delete_batch(ids: Sequence[int], storage: Storage) -> tuple[int, int]:
-    """Delete the blobs of marked links, then their rows; return how many and how much."""
-    files = db.session.execute(
-        select(File.link_id, File.storage_key, File.size_bytes)
-        .join(Link)
-        .where(File.link_id.in_(ids), Link.state == LinkState.DELETING)
-    ).all()
+@contextmanager
+def _holding(links: Sequence[int], *, durable: bool = False) -> Iterator[Session]:
+    """Run a transaction that holds some links, and rest.
+
+    It need not be durable once they are marked: rows that a power cut brings back are purged again.
+    """
+    with unhurried_transaction(durable=durable) as session:
+        # In one order for all who hold several, or two purges might wait for one another.
+        rows = select(Link.id).where(Link.id.in_(links)).order_by(Link.id)
+        session.execute(rows.with_for_update())
+        yield session
+
+
+def _delete_history(links: Sequence[int]) -> None:
+    """Delete what was counted on marked links, and who had access; no limit bounds how much."""
+    for slots in pages_until_gone(select(Slot.id).where(Slot.link_id.in_(links))):
+        _delete_rows(links, Delivery.id, Delivery.slot_id.in_(slots))
+        _delete_rows(links, Slot.id, Slot.id.in_(slots))
+    _delete_rows(links, BrowserAccess.id, BrowserAccess.link_id.in_(links))
+
+
+def _delete_rows(
+    links: Sequence[int], ids: InstrumentedAttribute[int], wanted: ColumnElement[bool]
+) -> None:
+    for page in pages_until_gone(select(ids).where(wanted)):
+        with _holding(links) as session:
+            session.execute(
+                delete(ids.class_).where(ids.in_(page)).execution_options(synchronize_session=False)
+            )
+
+
+def _delete_files(links: Sequence[int], storage: Storage) -> int:
+    """Delete the blobs of marked links, then their rows; return how many bytes.
+
+    Another purge may be at the same links: each counts what it deleted itself. A file whose blob
+    can't be deleted keeps its row, and the row its link.
+    """
+    size_bytes = last_id = 0
+    while files := _page_of_files(links, last_id):
+        last_id = files[-1].id
+        with unhurried():
+            gone = [file.id for file in files if _delete_blob(file.storage_key, storage)]
+        with _holding(links) as session:
+            deleted = delete(File).where(File.id.in_(gone)).returning(File.size_bytes)
+            size_bytes += sum(session.scalars(deleted))
+    return size_bytes
+
+
+def _page_of_files(links: Sequence[int], after_id: int) -> Sequence[Row[int, str]]:
+    query = select(File.id, File.storage_key).where(File.link_id.in_(links), File.id > after_id)
+    files = db.session.execute(query.order_by(File.id).limit(ROWS)).all()
     release_connection()
-    kept = {file.link_id for file in files if not _delete_blob(file.storage_key, storage)}
-    with write_transaction() as session:
-        # Files, slots, deliveries and access go with their link (ON DELETE CASCADE). Another
-        # purge may be at the same links: each counts what it deleted itself.
-        gone = delete(Link).where(Link.id.in_(set(ids) - kept), Link.state == LinkState.DELETING)
-        deleted = set(session.scalars(gone.returning(Link.id)))
-    return len(deleted), sum(file.size_bytes for file in files if file.link_id in deleted)
+    return files
 
 
 def _delete_blob(key: str, storage: Storage) -> bool:
@@ -130,19 +188,24 @@ def _delete_blob(key: str, storage: Storage) -> bool:
     return True
 
 
+def _delete_links(ids: Sequence[int]) -> int:
+    """Delete marked links that hold no file any more; return how many."""
+    is_empty = ~exists().where(File.link_id == Link.id)
+    with _holding(ids) as session:
+        gone = delete(Link).where(Link.id.in_(ids), is_closed(LinkState.DELETING), is_empty)
+        return len(session.scalars(gone.returning(Link.id)).all())
+
+
 def _end_slots(now: datetime) -> None:
     """End slots whose lease is over, and forget which client held them."""
-    with write_transaction(durable=False) as session:
-        session.execute(
-            update(Slot)
-            .where(Slot.ended_at.is_(None), Slot.ends_at <= now)
-            .values(client=None, ended_at=Slot.ends_at)
-            .execution_options(synchronize_session=False)
-        )
+    over = select(Slot.id).where(Slot.ended_at.is_(None), Slot.ends_at <= now)
+    for page in pages_until_gone(over):
+        with unhurried_transaction() as session:
+            session.execute(
+                update(Slot)
+                .where(Slot.id.in_(page))
+                .values(client=None, ended_at=Slot.ends_at)
+                .execution_options(synchronize_session=False)
+            )
+    with unhurried_transaction():
         destroy_old_salts(now)
-
-
-def _known_keys(keys: Sequence[str]) -> set[str]:
-    known = set(db.session.scalars(select(File.storage_key).where(File.storage_key.in_(keys))))
-    release_connection()
-    return known

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Label, SQLColumnExpression, case, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from minifile.extensions import db, release_connection
 from minifile.models import Delivery, File, Link
 from minifile.storage import Storage
 from minifile.values import LinkState
+
+# A database adds up so many in some 10 ms.
+_PAGE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +31,43 @@ class Usage:
 
 
 def measure_usage(*, storage: Storage, now: datetime) -> Usage:
-    """Count links, files, bytes and downloads."""
+    """Count links, files, bytes and downloads.
+
+    A page of rows after the other, so that no transaction is open for long: what changes meanwhile
+    may be counted or not.
+    """
     is_open = (Link.state == LinkState.OPEN) & (Link.expires_at > now)
-    total, links_open, downloads = db.session.execute(
-        select(
-            func.count(),
-            func.count().filter(is_open),
-            func.coalesce(func.sum(Link.download_count), 0),
-        ).select_from(Link)
-    ).one()
-    files, size_bytes = db.session.execute(
-        select(func.count(), func.coalesce(func.sum(File.size_bytes), 0)).select_from(File)
-    ).one()
-    in_flight = db.session.execute(
-        select(func.count()).select_from(Delivery).where(Delivery.in_flight_until > now)
-    ).scalar_one()
-    release_connection()
+    links, links_open, downloads = _total(Link.id, _one_if(is_open), Link.download_count)
+    files, size_bytes = _total(File.id, File.size_bytes)
+    _, in_flight = _total(Delivery.id, _one_if(Delivery.in_flight_until > now))
     return Usage(
         links_open=links_open,
-        links_closed=total - links_open,
+        links_closed=links - links_open,
         files=files,
-        size_bytes=int(size_bytes),
-        downloads=int(downloads),
+        size_bytes=size_bytes,
+        downloads=downloads,
         in_flight=in_flight,
         free_bytes=storage.free_bytes(),
     )
+
+
+def _one_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((condition, 1), else_=0)
+
+
+def _total(ids: InstrumentedAttribute[int], *columns: SQLColumnExpression[int]) -> list[int]:
+    """Return how many rows a table has, and the sum of each column."""
+    numbers: list[Label[int]] = [
+        column.label(f"number_{index}") for index, column in enumerate(columns)
+    ]
+    totals = [0] * (1 + len(columns))
+    last_id = 0
+    while True:
+        page = select(ids, *numbers).where(ids > last_id).order_by(ids).limit(_PAGE).subquery()
+        sums = [func.sum(page.c[number.name]) for number in numbers]
+        end, *found = db.session.execute(select(func.max(page.c.id), func.count(), *sums)).one()
+        release_connection()
+        if end is None:
+            return totals
+        totals = [total + int(more) for total, more in zip(totals, found, strict=True)]
+        last_id = end

@@ -2,7 +2,6 @@
 
 import io
 
-import segno
 from flask import Response
 from markupsafe import Markup
 
@@ -18,6 +17,9 @@ def qr_code(address: str) -> Response:
 
 
 def _svg(address: str, **size: int) -> str:
+    # Only the sender's page needs it; the start of the server does not wait for it.
+    import segno
+
     image = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
         image, kind="svg", border=2, dark="#000", light="#fff", xmldecl=False, **size

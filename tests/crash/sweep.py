@@ -19,11 +19,10 @@ from typing import Any
 from conftest import NOW, dispose
 from crash.checking import Digests, count_orphans, digest, find_damage
 from flask import Flask
-from flask_migrate import upgrade
 from services.making import DAY, incoming, make_link, upload
 
 from minifile import create_app
-from minifile.config import migrations_path
+from minifile.cli.db import upgrade_database
 from minifile.services.purge import purge_expired
 from minifile.values import UploadOptions
 
@@ -43,7 +42,7 @@ class Found:
 def main(scenario: str) -> None:
     app = create_app()
     with app.app_context():
-        upgrade(directory=str(migrations_path()))
+        upgrade_database(app)
     dispose(app)
     print(json.dumps(asdict(SCENARIOS[scenario](app))))
 

@@ -27,7 +27,12 @@ TESTS = Path(__file__).parent.parent
 def test_a_crash_at_any_step_loses_nothing_and_leaves_only_what_a_purge_cleans(
     tmp_path: Path, scenario: str
 ):
-    environment = {**os.environ, "MINIFILE_INSTANCE_PATH": str(tmp_path), "MINIFILE_KEEP_FREE": "0"}
+    environment = {
+        **os.environ,
+        "MINIFILE_INSTANCE_PATH": str(tmp_path),
+        "MINIFILE_KEEP_FREE": "0",
+        "MINIFILE_RATE_UPLOADS": "off",
+    }
 
     swept = subprocess.run(
         [sys.executable, "-m", "crash.sweep", scenario],

@@ -30,7 +30,8 @@ from minifile.models import BrowserAccess, ClientSalt, Delivery, File, Link, Slo
 from minifile.services.clients import client_hashes
 from minifile.services.deliveries import IN_FLIGHT_FOR, end_delivery, renew_deliveries
 from minifile.services.links import revoke_link
-from minifile.services.purge import BATCH, Purged, purge_expired, sweep_orphans
+from minifile.services.orphans import sweep_orphans
+from minifile.services.purge import BATCH, Purged, purge_expired
 from minifile.services.uploads import Incoming
 from minifile.storage import Storage
 from minifile.values import Chunk, UploadOptions

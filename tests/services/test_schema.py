@@ -5,17 +5,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import text
 
 from minifile.config import migrations_path
 from minifile.errors import SchemaOutdated
 from minifile.extensions import db
-from minifile.services.schema import check_schema
+from minifile.services.schema import check_schema, newest_revision
 
 
 def test_a_migrated_database_is_fine(everywhere: Flask):
     check_schema(migrations_path())
+
+
+def test_the_newest_revision_is_the_one_that_alembic_ends_at():
+    """If not, a new migration is not numbered: give its file and it the next number."""
+    revisions = ScriptDirectory(str(migrations_path()))
+
+    assert revisions.get_heads() == [newest_revision(migrations_path())]
 
 
 def test_an_empty_database_is_outdated(make_app: Callable[..., Flask], tmp_path: Path):

@@ -1,0 +1,55 @@
+"""Orphans: blobs without a row, which crashes leave, and their sweep."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from sqlalchemy import select
+
+from minifile.models import File
+from minifile.services.pacing import ROWS, read_page, unhurried
+from minifile.storage import Storage
+from minifile.values import StoredBlob
+
+
+def sweep_orphans(storage: Storage) -> int:
+    """Delete blobs that no row names and no upload is writing; return how many."""
+    count = 0
+    for blob in orphan_blobs(storage):
+        storage.delete(blob.key)
+        count += 1
+    return count
+
+
+def orphan_blobs(storage: Storage) -> Iterator[StoredBlob]:
+    """Yield the blobs that no row names and no live upload holds.
+
+    Every blob of the storage is looked at, a page at a time and unhurried.
+    """
+    blobs = storage.blobs()
+    while True:
+        with unhurried():
+            page = list(islice(blobs, ROWS))
+            orphans = _orphans_among(page, storage)
+        if not page:
+            return
+        yield from orphans
+
+
+def _orphans_among(page: Sequence[StoredBlob], storage: Storage) -> list[StoredBlob]:
+    """Return those without a row and without an upload.
+
+    The rows are asked again after the upload was found to be over: it may have written them
+    between the first question and its end.
+    """
+    known = _known_keys([blob.key for blob in page])
+    return [
+        blob
+        for blob in page
+        if blob.key not in known
+        and not storage.is_being_written(blob.key)
+        and not _known_keys([blob.key])
+    ]
+
+
+def _known_keys(keys: Sequence[str]) -> set[str]:
+    return set(read_page(select(File.storage_key).where(File.storage_key.in_(keys))))
