@@ -110,7 +110,7 @@ class Server:
 
 
 class Watch:
-    """The largest growth of a server's memory while the block runs."""
+    """A server's memory while the block runs: its peak, and by how much it grew to it."""
 
     def __init__(self, server: Server, pause: float = 0.02) -> None:
         self._server = server
@@ -120,18 +120,18 @@ class Watch:
 
     def __enter__(self) -> "Watch":
         self.before = self._server.rss_bytes()
-        self._peak = self.before
+        self.peak_bytes = self.before
         self._thread.start()
         return self
 
     def _run(self) -> None:
         while not self._done.wait(self._pause):
-            self._peak = max(self._peak, self._server.rss_bytes())
+            self.peak_bytes = max(self.peak_bytes, self._server.rss_bytes())
 
     def __exit__(self, *_error: object) -> None:
         self._done.set()
         self._thread.join()
-        self.growth_bytes = self._peak - self.before
+        self.growth_bytes = self.peak_bytes - self.before
 
 
 @contextlib.contextmanager
