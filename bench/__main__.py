@@ -103,7 +103,7 @@ def _head(options: Options, machine: list[str], left_out: dict[str, str]) -> str
     lines += [f"- {line}" for line in machine]
     lines += [
         f"- large file: {options.size_bytes // MIB} MiB; {options.rounds} rounds,"
-        f" medians; {options.seconds} s for each download and wrk run",
+        f" medians; {options.seconds:g} s for each download and wrk run",
         f"- left out: {'; '.join(f'{name} ({why})' for name, why in sorted(left_out.items()))}",
         "",
         "Behind each peer's number stands how many times it the **bold** number of ours is.",
@@ -121,7 +121,7 @@ def _options(quick: bool, folder: Path) -> Options:
         for _ in range(size // MIB):
             file.write(piece)
     if quick:
-        return Options(size, rounds=1, seconds=1, slow_seconds=8, pairs=100, source=source)
+        return Options(size, rounds=1, seconds=0.5, slow_seconds=8, pairs=100, source=source)
     return Options(size, rounds=3, seconds=2, slow_seconds=18, pairs=500, source=source)
 
 

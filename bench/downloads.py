@@ -70,7 +70,7 @@ def _large_rows(
 
 
 def _download(
-    server: Server, path: str, clients: int, byte_range: str, seconds: int, tally: Tally
+    server: Server, path: str, clients: int, byte_range: str, seconds: float, tally: Tally
 ) -> tuple[float, float, float]:
     """Return MiB/s, and the CPU seconds per GiB of the server and of this client."""
     counted, cpu, own = count_downloads(server), server.cpu_seconds(), time.process_time()
@@ -113,7 +113,7 @@ def measure_small_downloads(servers: list[Server], options: Options) -> list[Row
 
 
 def _fetch_small(
-    server: Server, paths: list[str], connections: int, seconds: int, tally: Tally
+    server: Server, paths: list[str], connections: int, seconds: float, tally: Tally
 ) -> wrk.Load:
     before = count_downloads(server)
     load = wrk.get_load(server, paths, connections=connections, seconds=seconds)

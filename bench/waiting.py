@@ -54,8 +54,8 @@ def measure_start(servers: list[Server], options: Options) -> list[Row]:
         again.stop()
         return (again.start_seconds,)
 
-    starts, notes = run_rounds(servers, max(2, options.rounds), work)
-    helps = [_help_seconds() for _ in range(max(2, options.rounds))]
+    starts, notes = run_rounds(servers, options.rounds, work)
+    helps = [_help_seconds() for _ in range(options.rounds)]
     first = column(starts, 0)
     return [
         Row("first answer after the start", "s", SHIPPED, first, (Goal(1.5, at_most=True),), notes),

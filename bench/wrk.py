@@ -1,5 +1,6 @@
 """Many small requests, sent by wrk."""
 
+import math
 import re
 import resource
 import shutil
@@ -32,12 +33,12 @@ def is_installed() -> bool:
     return shutil.which("wrk") is not None
 
 
-def get_load(server: Server, paths: list[str], *, connections: int, seconds: int) -> Load:
+def get_load(server: Server, paths: list[str], *, connections: int, seconds: float) -> Load:
     """Fetch the paths in turn."""
     return _run(server, connections, seconds, ["GET", *paths])
 
 
-def put_load(server: Server, *, size_bytes: int, connections: int, seconds: int) -> Load:
+def put_load(server: Server, *, size_bytes: int, connections: int, seconds: float) -> Load:
     """Upload small files of different names, by PUT if it may be."""
     program = server.program
     body = b"x" * size_bytes
@@ -53,8 +54,8 @@ def put_load(server: Server, *, size_bytes: int, connections: int, seconds: int)
         return _run(server, connections, seconds, [*arguments, file.name])
 
 
-def _run(server: Server, connections: int, seconds: int, arguments: list[str]) -> Load:
-    limit = seconds + _GRACE_SECONDS
+def _run(server: Server, connections: int, seconds: float, arguments: list[str]) -> Load:
+    limit = math.ceil(seconds) + _GRACE_SECONDS
     command = [
         *("wrk", "--threads", "1", "--connections", str(connections)),
         *("--duration", f"{limit}s", "--timeout", f"{limit}s", "--script", str(_SCRIPT)),
