@@ -15,6 +15,7 @@ from minifile.download.conditional import (
     evaluate,
     requested_span,
 )
+from minifile.download.handing_over import hand_over, may_be_handed_over
 from minifile.download.response import Source, Transfer, starting_transfer
 from minifile.download.sources import open_archive_source, open_file_source
 from minifile.models import File, Link
@@ -53,7 +54,12 @@ def answer_file(reading: Reading, file: File) -> Response:
         modified_at=file.created_at,
         sha256=file.sha256,
     )
-    return _answer(reading, what, lambda span: open_file_source(reading, file, span))
+    return _answer(
+        reading,
+        what,
+        lambda span: open_file_source(reading, file, span),
+        hand_over=lambda span: hand_over(reading, file, span),
+    )
 
 
 def answer_archive(reading: Reading) -> Response:
@@ -70,7 +76,10 @@ def answer_archive(reading: Reading) -> Response:
 
 
 def _answer(
-    reading: Reading, what: Representation, open_source: Callable[[Span], Source]
+    reading: Reading,
+    what: Representation,
+    open_source: Callable[[Span], Source],
+    hand_over: Callable[[Span], Response] | None = None,
 ) -> Response:
     link = reading.link
     refusal, span = _judge(reading, what)
@@ -79,6 +88,12 @@ def _answer(
     if request.method == "HEAD":
         return _head(link, what)
     wanted = span or Span(0, what.size_bytes)
+    if hand_over is not None and may_be_handed_over(reading, span):
+        response = _with_headers(hand_over(wanted), link, what)
+        if span is None:
+            # nginx adds its own to a whole file.
+            del response.headers["Accept-Ranges"]
+        return response
     response = Response(status=200 if span is None else 206, direct_passthrough=True)
     response.headers["Content-Length"] = str(wanted.size_bytes)
     if span is not None:
