@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import wrk
 from bench.chart import draw
 from bench.downloads import measure_downloads, measure_small_downloads
-from bench.machine import describe
+from bench.machine import describe, free_memory
 from bench.programs import CEILING, Program, available, of_group
 from bench.report import missed, table, write_report
 from bench.results import Row
@@ -44,7 +44,7 @@ def main() -> None:
     programs, left_out = available()
     load = os.getloadavg()[0]
     shm = Path("/dev/shm")
-    roomy = shm.is_dir() and shutil.disk_usage(shm).free > _ROOM_BYTES
+    roomy = shm.is_dir() and min(shutil.disk_usage(shm).free, free_memory()) > _ROOM_BYTES
     Path(".bench").mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=shm if roomy else ".bench") as memory,

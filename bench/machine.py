@@ -25,6 +25,12 @@ def describe(memory: Path, disk: Path, load: float) -> list[str]:
     ]
 
 
+def free_memory() -> int:
+    """Return the bytes of memory that are to be had without swapping."""
+    kib = int(re.search(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())[1])
+    return kib * 1024
+
+
 def _file_system(path: Path) -> str:
     """Return the type of the file system that holds `path`."""
     mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]

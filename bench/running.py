@@ -60,15 +60,13 @@ class Server:
 
     def stop(self) -> None:
         """End the process and its children, and remove the folder."""
-        pids = self.pids()
         self._process.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._process.wait()
+        # Its group is its own: whatever is left of it, also children that outlived their parent.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def forget_large_files(self, size_bytes: int) -> None:
