@@ -34,7 +34,7 @@ test: .venv/test.installed ## Install what the tests need, then run them all but
 torture: .venv/test.installed ## Run the large and slow tests, one at a time
 	$(BIN)/python -m pytest -m torture --timeout=3600 $(ARGS)
 
-bench: .venv/run.installed .bench/peers.installed ## Measure beside the peers, minutes long; writes docs/performance.md
+bench: .venv/run.installed .bench/peers.installed .bench/node.installed ## Measure beside the peers, minutes long; writes docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
 
 lint: .venv/dev.installed ## Check format, style, types and the layer line
@@ -93,6 +93,15 @@ endef
 	@$(BIN)/python -m venv --clear .bench/peers
 	@.bench/peers/bin/python -m pip install --quiet --require-hashes --requirement $<
 	@touch $@
+
+# Without npm, or when it fails, the benchmark goes on and names what is left out.
+.bench/node.installed: $(wildcard bench/node/*) bench/node/.npmrc
+	@rm -rf .bench/node && mkdir -p .bench/node && cp $^ .bench/node
+	@if command -v npm > /dev/null; then \
+	  echo "Installing the peers into .bench/node"; \
+	  npm ci --prefix .bench/node --ignore-scripts --omit=optional --silent && touch $@ \
+	    || rm -rf .bench/node/node_modules; \
+	fi
 
 # Takes the first Python that is new enough and can make a virtual environment. Debian and Ubuntu
 # keep the modules venv and ensurepip in a package of their own.

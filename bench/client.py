@@ -3,12 +3,14 @@
 import socket
 import struct
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http.client import HTTPResponse
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 # nginx, wrk and browsers apart, minifile hands the bytes themselves to command-line tools only.
 USER_AGENT = "curl/8"
@@ -55,8 +57,30 @@ def ask(
     return answer
 
 
-def put(port: int, name: str, file: Path) -> Answer:
-    head = f"PUT /{name} HTTP/1.1\r\nContent-Length: {file.stat().st_size}\r\n"
+def tus(port: int, endpoint: str, name: str, file: Path) -> Answer:
+    """Make a resumable upload and send the file as its one piece; return the creation's answer."""
+    size = file.stat().st_size
+    version = "Tus-Resumable: 1.0.0\r\n"
+    filename = b64encode(name.encode()).decode()
+    created = ask(
+        port,
+        f"POST {endpoint} HTTP/1.1\r\n{version}Content-Length: 0\r\nUpload-Length: {size}\r\n"
+        f"Upload-Metadata: filename {filename}\r\n",
+    )
+    path = urlsplit(created.headers["Location"]).path
+    sent = ask(
+        port,
+        f"PATCH {path} HTTP/1.1\r\n{version}Content-Length: {size}\r\nUpload-Offset: 0\r\n"
+        "Content-Type: application/offset+octet-stream\r\n",
+        file=file,
+    )
+    if sent.headers["Upload-Offset"] != str(size):
+        raise Refused(f"only {sent.headers['Upload-Offset']} of {size} bytes were taken")
+    return created
+
+
+def put(port: int, name: str, file: Path, *, headers: str = "") -> Answer:
+    head = f"PUT /{name} HTTP/1.1\r\nContent-Length: {file.stat().st_size}\r\n{headers}"
     return ask(port, head, file=file)
 
 
@@ -85,22 +109,32 @@ def form_body(form: Form, name: str) -> tuple[bytes, bytes]:
     return before.encode(), f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 
-def download(
-    port: int, path: str, *, clients: int, seconds: float, byte_range: str
-) -> tuple[int, float]:
+@dataclass(frozen=True)
+class Fetched:
+    """What some clients fetched until the time was up; the last answers are cut off."""
+
+    size_bytes: int
+    seconds: float
+    requests: int
+    """Those of which at least one byte came."""
+
+
+def download(port: int, path: str, *, clients: int, seconds: float, byte_range: str) -> Fetched:
     """Fetch again and again with some clients until the time is up.
 
-    Returns the bytes that came and the seconds that it took.
+    Each request is a client of its own to whoever tells clients apart, by its user agent.
     """
     started = time.monotonic()
     until = started + seconds
-    received = [0] * clients
+    received: list[list[int]] = [[] for _ in range(clients)]
     faults: list[str] = []
 
     def run(number: int) -> None:
+        mine = received[number]
         try:
             while time.monotonic() < until:
-                received[number] += _discard(port, path, byte_range, until)
+                agent = f"{USER_AGENT} ({started:.6f}, {number}, {len(mine)})"
+                mine.append(_discard(port, path, byte_range, agent, until))
         except (OSError, Refused) as error:
             faults.append(str(error) or type(error).__name__)
 
@@ -111,15 +145,15 @@ def download(
         thread.join()
     if faults:
         raise Refused(f"{len(faults)} of {clients} clients failed: {faults[0]}")
-    return sum(received), time.monotonic() - started
+    return Fetched(sum(map(sum, received)), time.monotonic() - started, sum(map(len, received)))
 
 
-def _discard(port: int, path: str, byte_range: str, until: float) -> int:
-    """Fetch once; return how many bytes of the body came before the time was up."""
+def _discard(port: int, path: str, byte_range: str, agent: str, until: float) -> int:
+    """Fetch once; return how many bytes of the body came before the time was up, at least 1."""
     buffer = bytearray(_RECEIVE_BYTES)
     with connect(port) as connection:
         extra = f"Range: {byte_range}\r\n" if byte_range else ""
-        connection.sendall(_head(f"GET {path} HTTP/1.1\r\n{extra}"))
+        connection.sendall(_head(f"GET {path} HTTP/1.1\r\n{extra}", agent))
         start = b""
         while b"\r\n\r\n" not in start:
             piece = connection.recv(4096)
@@ -131,7 +165,7 @@ def _discard(port: int, path: str, byte_range: str, until: float) -> int:
             raise Refused(head.split(b"\r\n")[0].decode())
         left = _content_length(head) - len(body)
         total = len(body)
-        while left > 0 and time.monotonic() < until:
+        while left > 0 and (not total or time.monotonic() < until):
             # The kernel counts the bytes and copies none of them.
             size = connection.recv_into(
                 buffer, min(left, _RECEIVE_BYTES), socket.MSG_TRUNC | socket.MSG_WAITALL
@@ -160,8 +194,7 @@ def connect(port: int) -> socket.socket:
     return connection
 
 
-def _head(head: str) -> bytes:
+def _head(head: str, agent: str = USER_AGENT) -> bytes:
     return (
-        f"{head}Host: 127.0.0.1\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n"
-        "Connection: close\r\n\r\n"
+        f"{head}Host: 127.0.0.1\r\nUser-Agent: {agent}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     ).encode()

@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.programs import PEERS
+from bench.peers import NODE_PEERS, PEERS
 
 
 def describe(memory: Path, disk: Path, load: float) -> list[str]:
@@ -25,6 +25,12 @@ def describe(memory: Path, disk: Path, load: float) -> list[str]:
     ]
 
 
+def free_memory() -> int:
+    """Return the bytes of memory that are to be had without swapping."""
+    kib = int(re.search(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())[1])
+    return kib * 1024
+
+
 def _file_system(path: Path) -> str:
     """Return the type of the file system that holds `path`."""
     mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
@@ -34,14 +40,16 @@ def _file_system(path: Path) -> str:
 
 def _peer_versions() -> list[str]:
     found = []
-    for command in (["nginx", "-v"], [str(PEERS / "pip"), "list"], ["wrk", "-v"]):
+    npm = ["npm", "ls", "--prefix", str(NODE_PEERS)]
+    for command in (["nginx", "-v"], [str(PEERS / "pip"), "list"], npm, ["wrk", "-v"]):
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
         except OSError:
             continue
         found += re.findall(
-            r"nginx/[\d.]+|(?:copyparty|bepasty) +[\d.]+|^wrk [^ ]*\d[^ ]*",
+            r"nginx/[\d.]+|(?:copyparty|bepasty) +[\d.]+|@tus/server@[\d.]+|^wrk [^ ]*\d[^ ]*",
             done.stdout + done.stderr,
             re.MULTILINE,
         )
-    return [" ".join(name.replace("/", " ").split()) for name in found] or [sys.platform]
+    plain = [re.sub(r"^nginx/", "nginx ", name).replace("server@", "server ") for name in found]
+    return [" ".join(name.split()) for name in plain] or [sys.platform]

@@ -1,29 +1,28 @@
 """The programs that are measured: how each is started, fed and asked."""
 
-import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import peers
 from bench.client import Answer, Form
-
-PEERS = Path(".bench/peers/bin").absolute()
-PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Program:
     """A server. `command` prepares a folder and returns what to run; `locate` tells where the
-    bytes of an upload can be fetched, from its name and the answer."""
+    bytes of an upload can be fetched, from its name and the answer. `tus` is the address of its
+    resumable uploads, if it takes no others; `groups` names those it is part of, if not all."""
 
     name: str
     command: Callable[[Path, int], list[str]]
     locate: Callable[[str, Answer], str]
-    form: Form | None
-    takes_put: bool
+    form: Form | None = None
+    takes_put: bool = False
+    tus: str | None = None
+    groups: frozenset[str] | None = None
     on_disk: bool = False
     index: str = "/"
     environment: Callable[[Path], Mapping[str, str]] = lambda _folder: {}
@@ -42,58 +41,16 @@ def _minifile_path(_name: str, answer: Answer) -> str:
     return "/" + answer.body.decode().strip().split("/", 3)[3]
 
 
-def _nginx(folder: Path, port: int) -> list[str]:
-    (folder / "www").mkdir()
-    (folder / "body").mkdir()
-    (folder / "www" / "index.html").write_text("<!doctype html><title>nginx</title>")
-    text = (PACKAGE / "nginx.conf").read_text()
-    if os.geteuid() == 0:
-        text = "user root;\n" + text
-    config = folder / "nginx.conf"
-    config.write_text(text.replace("FOLDER", str(folder)).replace("PORT", str(port)))
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
-    return [nginx, "-e", "stderr", "-p", str(folder), "-c", str(config)]
-
-
-def _copyparty(folder: Path, port: int) -> list[str]:
-    (folder / "www").mkdir()
-    return [
-        *(str(PEERS / "copyparty"), "-q", "-i", "127.0.0.1", "-p", str(port)),
-        *("-v", f"{folder / 'www'}::rw", "-j", "0", "--no-crt"),
-        # It distrusts tmpfs, and takes 1,024 clients unless told otherwise.
-        *("--wram", "-nc", "4096"),
-    ]
-
-
-def _gunicorn(app: str, port: int) -> list[str]:
-    return [
-        *(str(PEERS / "gunicorn"), "--bind", f"127.0.0.1:{port}", "--log-level", "error"),
-        *("--workers", "2", "--threads", "64", "--worker-class", "gthread", "--timeout", "120"),
-        *("--no-control-socket", "--chdir", str(PACKAGE.parent), app),
-    ]
-
-
-def _bepasty_environment(folder: Path) -> Mapping[str, str]:
-    (folder / "items").mkdir(exist_ok=True)
-    config = folder / "bepasty.conf"
-    config.write_text(
-        f"STORAGE_FILESYSTEM_DIRECTORY = {str(folder / 'items')!r}\n"
-        "SECRET_KEY = 'benchmark-benchmark'\nDEFAULT_PERMISSIONS = 'create,read'\n"
-    )
-    return {"BEPASTY_CONFIG": str(config)}
-
-
-def _bepasty_path(_name: str, answer: Answer) -> str:
-    path = re.sub(r"^https?://[^/]+", "", answer.headers["Location"]).split("#")[0]
-    return f"{path.rstrip('/')}/+download"
-
-
 def _same_name(name: str, _answer: Answer) -> str:
     return f"/{name}"
 
 
 SHIPPED = "minifile"
 UNSYNCED = "minifile, no fsync"
+# No peer: what the client reaches where a server only moves bytes.
+CEILING = "bare sockets"
+
+_COPYPARTY_FORM = Form("/", "f", {"act": "bput"})
 
 PROGRAMS = [
     Program(
@@ -113,42 +70,77 @@ PROGRAMS = [
         takes_put=True,
         environment=_minifile_environment,
     ),
-    Program("nginx", _nginx, _same_name, form=None, takes_put=True),
+    Program("nginx", peers.nginx, _same_name, takes_put=True),
     Program(
-        "copyparty",
-        _copyparty,
+        "nginx, buffer of 1 MiB",
+        peers.nginx_large_buffer,
         _same_name,
-        form=Form("/", "f", {"act": "bput"}),
         takes_put=True,
+        groups=frozenset({"upload"}),
+    ),
+    Program("copyparty", peers.copyparty, _same_name, form=_COPYPARTY_FORM, takes_put=True),
+    Program(
+        "copyparty -j 0",
+        peers.copyparty_all_cores,
+        _same_name,
+        form=_COPYPARTY_FORM,
+        takes_put=True,
+        groups=frozenset({"upload", "download", "small-downloads", "small-uploads"}),
     ),
     Program(
         "bepasty",
-        lambda _folder, port: _gunicorn("bepasty.wsgi:application", port),
-        _bepasty_path,
+        peers.bepasty,
+        peers.bepasty_path,
         form=Form("/+upload"),
-        takes_put=False,
-        environment=_bepasty_environment,
+        environment=peers.bepasty_environment,
+    ),
+    Program(
+        "@tus/server",
+        peers.tus_node,
+        peers.tus_path,
+        tus="/files",
+        groups=frozenset({"start", "upload", "memory"}),
     ),
     Program(
         "plain Flask",
-        lambda _folder, port: _gunicorn("bench.baseline:app", port),
+        peers.plain_flask,
         lambda name, _answer: f"/files/{name}",
         form=Form("/"),
-        takes_put=False,
-        environment=lambda folder: {"BASELINE_FOLDER": str(folder)},
+        environment=peers.plain_flask_environment,
+    ),
+    Program(
+        CEILING,
+        lambda _folder, port: [sys.executable, "-m", "bench.ceiling", str(port)],
+        _same_name,
+        takes_put=True,
+        groups=frozenset({"upload", "download"}),
     ),
 ]
-
-_NOT_MEASURED = "needs a tus client and npm; not part of this benchmark"
 
 
 def available() -> tuple[list[Program], dict[str, str]]:
     """Return the programs that can run here, and why the others are left out."""
-    left_out = {"PsiTransfer": _NOT_MEASURED, "@tus/server": _NOT_MEASURED}
-    left_out["Plik"] = "comes as a binary and in no package of these registries"
-    if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+    left_out = {
+        "PsiTransfer": "its package can't be had from the npm registry",
+        "Plik": "comes as a binary only, in no package of PyPI, npm or Debian",
+    }
+    if peers.find_nginx() is None:
         left_out["nginx"] = "not installed (Debian: nginx-extras)"
     for name, file in (("copyparty", "copyparty"), ("bepasty", "bepasty-server")):
-        if not (PEERS / file).exists():
+        if not (peers.PEERS / file).exists():
             left_out[name] = "not installed in .bench/peers"
-    return [program for program in PROGRAMS if program.name not in left_out], left_out
+    if shutil.which("node") is None:
+        left_out["@tus/server"] = "needs node and npm"
+    elif not (peers.NODE_PEERS / "node_modules").exists():
+        left_out["@tus/server"] = "not installed in .bench/node"
+    return [program for program in PROGRAMS if _base(program.name) not in left_out], left_out
+
+
+def _base(name: str) -> str:
+    """Return the peer's name without what is told about its configuration."""
+    return name.removesuffix(" -j 0").split(",")[0]
+
+
+def of_group(programs: list[Program], group: str) -> list[Program]:
+    """Return the programs that take part in a group."""
+    return [p for p in programs if p.groups is None or group in p.groups]

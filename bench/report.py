@@ -18,8 +18,12 @@ def write_report(path: Path, text: str) -> None:
 
 
 def table(rows: list[Row], names: list[str]) -> str:
-    """Return one group's table: ours, each peer with its ratio, the goal and whether it is met."""
-    peers = [name for name in names if name not in (SHIPPED, UNSYNCED)]
+    """Return one group's table: ours, each peer with its ratio, the goal and whether it is met.
+
+    Peers that took no part in the group get no column.
+    """
+    measured = {name for row in rows for name in (*row.samples, *row.notes)}
+    peers = [name for name in names if name in measured - {SHIPPED, UNSYNCED}]
     columns = ["work", SHIPPED, UNSYNCED, *peers, "goal: reached"]
     lines = [_line(columns), _line(["---", *["--:"] * (len(columns) - 2), "---"])]
     for row in rows:
@@ -58,6 +62,8 @@ def _goal(row: Row, goal: Goal) -> str:
     reached, met = judge(row, goal)
     sign = "≤" if goal.at_most else "≥"
     wanted = f"{sign} {goal.factor:g}" + (f" × {goal.peer}" if goal.peer else f" {row.unit}")
+    if goal.reason:
+        wanted += f" ({goal.reason})"
     if reached is None:
         return f"{wanted.strip()}: not measured"
     shown = f"{reached:.2f}" if goal.peer else number(reached)

@@ -10,11 +10,13 @@ __all__ = ["Goal", "Row", "judge", "median", "percentile"]
 
 @dataclass(frozen=True)
 class Goal:
-    """At least `factor` times what a peer did; at most, with `at_most`; absolute without a peer."""
+    """At least `factor` times what a peer did; at most, with `at_most`; absolute without a peer.
+    `reason` says where a factor comes from that nobody would expect."""
 
     factor: float
     peer: str | None = None
     at_most: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True)

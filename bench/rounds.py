@@ -17,7 +17,7 @@ class Options:
 
     size_bytes: int
     rounds: int
-    seconds: int
+    seconds: float
     slow_seconds: int
     pairs: int
     source: Path

@@ -60,15 +60,13 @@ class Server:
 
     def stop(self) -> None:
         """End the process and its children, and remove the folder."""
-        pids = self.pids()
         self._process.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._process.wait()
+        # Its group is its own: whatever is left of it, also children that outlived their parent.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def forget_large_files(self, size_bytes: int) -> None:
@@ -110,7 +108,7 @@ class Server:
 
 
 class Watch:
-    """The largest growth of a server's memory while the block runs."""
+    """A server's memory while the block runs: its peak, and by how much it grew to it."""
 
     def __init__(self, server: Server, pause: float = 0.02) -> None:
         self._server = server
@@ -120,18 +118,18 @@ class Watch:
 
     def __enter__(self) -> "Watch":
         self.before = self._server.rss_bytes()
-        self._peak = self.before
+        self.peak_bytes = self.before
         self._thread.start()
         return self
 
     def _run(self) -> None:
         while not self._done.wait(self._pause):
-            self._peak = max(self._peak, self._server.rss_bytes())
+            self.peak_bytes = max(self.peak_bytes, self._server.rss_bytes())
 
     def __exit__(self, *_error: object) -> None:
         self._done.set()
         self._thread.join()
-        self.growth_bytes = self._peak - self.before
+        self.growth_bytes = self.peak_bytes - self.before
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -147,6 +147,9 @@ class Settings(BaseModel):
     rate_uploads: RateLimit = 300
     # Uploads and downloads from one address at once in a process. Default: half of its threads.
     max_transfers_per_address: int | None = Field(default=None, ge=1)
+    # Who sends the bytes of files without a download limit: minifile itself (stream), or the nginx
+    # in front, told by X-Accel-Redirect (x-accel; docs/deploy.md).
+    download_mode: Literal["stream", "x-accel"] = "stream"
     # Where to report a security problem (a mailto: or https: address), for security.txt.
     security_contact: str | None = None
 

@@ -225,21 +225,22 @@ MINIFILE = [sys.executable, "-m", "minifile"]
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
     """Start servers on a free port; settings as keyword arguments, one instance by default."""
-    with _servers(tmp_path) as start:
+    with servers_in(tmp_path) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One server with 2 workers for all tests of a process that want no setting of their own."""
-    with _servers(tmp_path_factory.mktemp("server")) as start:
+    with servers_in(tmp_path_factory.mktemp("server")) as start:
         server = start("--workers", "2", rate_uploads="off", rate_unknown_codes="off")
         yield server
         assert "Traceback" not in server.log()
 
 
 @contextmanager
-def _servers(folder: Path) -> Iterator[Callable[..., RunningServer]]:
+def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers whose files lie in a folder; they are killed afterwards."""
     running: list[RunningServer] = []
 
     def start(*arguments: str, **settings: str) -> RunningServer:

@@ -54,6 +54,7 @@ def test_without_any_setting_the_promised_defaults_hold(folder: Path):
     assert settings.purge_interval == timedelta(hours=1)
     assert settings.code_length == 10
     assert settings.trusted_proxies == 0
+    assert settings.download_mode == "stream"
     assert settings.database_url == f"sqlite:///{folder}/minifile.sqlite"
     assert settings.storage_url == f"file:{folder}/uploads"
 
@@ -130,6 +131,7 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(folder: Path):
         ("public_url", "https://files.example.org/share", "without a path"),
         ("public_url", "https://files.example.org/?x=1", "without a path"),
         ("public_url", "https://[files.example.org", "Invalid IPv6 URL"),
+        ("download_mode", "redirect", "'stream' or 'x-accel'"),
         ("storage_url", "s3://bucket", "must begin with file:"),
         ("storage_url", "/srv/uploads", "must begin with file:"),
         ("secret_key", "short", "at least 16 characters"),

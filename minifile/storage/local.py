@@ -29,6 +29,11 @@ _WRITE_BACK_BYTES = 8 * 2**20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+def relative_path(key: str) -> str:
+    """Return where a blob lies below the root. Keys are ours: two hex digits name the folder."""
+    return f"{key[:2]}/{key}"
+
+
 class LocalStorage:
     """The storage in a folder of this machine.
 
@@ -107,8 +112,8 @@ class LocalStorage:
             raise StorageUnavailable(f"Uploads can't be written: {error.strerror}.") from None
 
     def path(self, key: str) -> Path:
-        """Return where a blob lies. Keys are ours: two hex digits name the folder."""
-        return self.root / key[:2] / key
+        """Return where a blob lies."""
+        return self.root / relative_path(key)
 
 
 class LocalBatch:

@@ -8,7 +8,7 @@ from bench.chart import draw
 from bench.client import Refused
 from bench.report import missed, table, write_report
 from bench.results import Goal, Row, judge, percentile
-from bench.wrk import read_rate
+from bench.wrk import read_load
 
 SAMPLES = {"minifile": [90.0, 110.0, 100.0], "nginx": [50.0, 200.0, 40.0]}
 
@@ -63,9 +63,22 @@ def test_report_keeps_what_is_written_around_it(tmp_path: Path):
     )
 
 
-def test_rate_with_refused_requests_is_no_rate():
+def test_load_with_refused_requests_is_no_load():
     with pytest.raises(Refused):
-        read_rate("  Non-2xx or 3xx responses: 7\nRequests/sec:  99.00\n")
+        read_load("  Non-2xx or 3xx responses: 7\nasked 99 answered 99 in 1.0\n")
+
+
+def test_load_with_unanswered_requests_is_no_load():
+    with pytest.raises(Refused, match="1 of 100 requests"):
+        read_load("asked 100 answered 99 in 1.0\n")
+
+
+def test_load_is_answers_and_answers_a_second():
+    assert read_load("asked 100 answered 100 in 2.0\n") == (100, 50.0)
+
+
+def test_peers_that_took_no_part_have_no_column():
+    assert "copyparty" not in table([row()], [*SAMPLES, "copyparty"])
 
 
 def test_chart_has_a_bar_for_each_server():

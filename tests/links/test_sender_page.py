@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -447,3 +448,20 @@ def test_what_was_not_saved_is_said_at_the_top(alice: FlaskClient, link: Sent):
     page = edit(alice, link, custom_expires_in="90 tage").text
 
     assert page.index("Not saved. The lifetime must be written") < page.index("<h1")
+
+
+@pytest.mark.parametrize(
+    ("mode", "limit", "is_said"),
+    [("x-accel", None, True), ("x-accel", "5", False), ("stream", None, False)],
+    ids=["handed over", "streamed for its limit", "streamed"],
+)
+def test_the_page_says_when_downloads_are_handed_over(
+    make_app: Callable[..., Flask], mode: str, limit: str | None, is_said: bool
+):
+    app = make_app(download_mode=mode)
+    options = {} if limit is None else {"max_downloads": limit}
+    link = send(app, **options)
+
+    page = browser(app).get(link.private_page).text
+
+    assert ("handed over to the web server in front" in page) is is_said

@@ -35,7 +35,7 @@ def test_an_empty_database_is_outdated(make_app: Callable[..., Flask], tmp_path:
 
 def test_a_database_before_the_newest_migration_is_outdated(here: Flask, tmp_path: Path):
     newer = shutil.copytree(migrations_path(), tmp_path / "migrations")
-    (newer / "versions" / "9999_next.py").write_text('revision, down_revision = "9999", "0001"\n')
+    (newer / "versions" / "9999_next.py").write_text('revision, down_revision = "9999", "0002"\n')
 
     with pytest.raises(SchemaOutdated):
         check_schema(newer)
