@@ -5,6 +5,7 @@ import socket
 import click
 from flask.cli import with_appcontext
 
+from minifile.cli.collector import spare_what_stays
 from minifile.extensions import db
 from minifile.server.application import serve as serve_app
 from minifile.services.schema import check_schema, is_at_head
@@ -31,6 +32,7 @@ def serve(host: str, port: int, workers: int | None, threads: int | None) -> Non
     # Workers must not share connections that were opened before the fork.
     db.session.remove()
     db.engine.dispose()
+    spare_what_stays()
     serve_app(current_application(), host=host, port=port, workers=workers, threads=threads)
 
 
