@@ -29,10 +29,10 @@ def serve(host: str, port: int, workers: int | None, threads: int | None) -> Non
     if instance.settings.uses_sqlite and not is_at_head(instance.migrations):
         _upgrade_database()
     check_schema(instance.migrations)
+    spare_what_stays()
     # Workers must not share connections that were opened before the fork.
     db.session.remove()
     db.engine.dispose()
-    spare_what_stays()
     serve_app(current_application(), host=host, port=port, workers=workers, threads=threads)
 
 
