@@ -3,6 +3,7 @@
 import click
 from flask.cli import with_appcontext
 
+from minifile.cli.collector import spare_what_stays
 from minifile.services.purge import purge_expired
 from minifile.units import plural, size_in_words
 from minifile.web.current import current_storage, utcnow
@@ -16,6 +17,7 @@ def purge() -> None:
     The server does this once an interval by itself. By hand it is safe at any time, any number
     at once.
     """
+    spare_what_stays()
     purged = purge_expired(storage=current_storage(), now=utcnow())
     click.echo(
         f"Purged {plural(purged.links, 'link')} ({size_in_words(purged.size_bytes)}),"

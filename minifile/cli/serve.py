@@ -5,6 +5,7 @@ import socket
 import click
 from flask.cli import with_appcontext
 
+from minifile.cli.collector import spare_what_stays
 from minifile.extensions import db
 from minifile.server.application import OWN_WORKER, WORKER_CLASSES, ServerOptions
 from minifile.server.application import serve as serve_app
@@ -38,6 +39,7 @@ def serve(
     if instance.settings.uses_sqlite and not is_at_head(instance.migrations):
         _upgrade_database()
     check_schema(instance.migrations)
+    spare_what_stays()
     # Workers must not share connections that were opened before the fork.
     db.session.remove()
     db.engine.dispose()

@@ -19,12 +19,13 @@ try:
 except ImportError:  # pragma: no cover - where it has no wheel
     from zlib import crc32
 
-# How many chunks, the newest among them, may still be read while the next one is being made.
-# Whoever makes chunks in buffers that are used again has to leave that many alone.
+# How many large chunks, the newest among them, may still be read while the next is being made.
+# Whoever makes chunks in buffers that are used again has to leave that many alone; smaller ones
+# have been read when `update` returns.
 HELD_CHUNKS = 2
-# A thread is worth its start for a file that has grown beyond this, in chunks of at least that.
+LARGE_CHUNK_BYTES = 64 * 1024
+# A thread is worth its start for a file that has grown beyond this.
 _BESIDE_FROM_BYTES = 4 * 2**20
-_LARGE_CHUNK_BYTES = 64 * 1024
 
 
 class Digest(Protocol):
@@ -57,12 +58,12 @@ class Checksums:
             self._beside.end()
 
     def update(self, chunk: Chunk) -> None:
-        """Add a chunk. It must stay as it is while the next HELD_CHUNKS - 1 are added.
+        """Add a chunk. A large one must stay as it is while the next HELD_CHUNKS - 1 are added.
 
         Raises what went wrong with a chunk before.
         """
         self.size_bytes += len(chunk)
-        if len(chunk) < _LARGE_CHUNK_BYTES or self.size_bytes < _BESIDE_FROM_BYTES:
+        if len(chunk) < LARGE_CHUNK_BYTES or self.size_bytes < _BESIDE_FROM_BYTES:
             self._settle()
             self._add(chunk)
             return

@@ -9,6 +9,7 @@ copies them once more and can't be timed.
 import logging
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -16,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from minifile.errors import BadRequest, BadUpload, TooLarge, UploadTooSlow
-from minifile.services.checksums import HELD_CHUNKS
+from minifile.services.checksums import HELD_CHUNKS, LARGE_CHUNK_BYTES
 from minifile.values import Chunk
 from minifile.web.connection import close_after_answer, discard_body, socket_of
 
@@ -25,6 +26,8 @@ log = logging.getLogger("minifile")
 # What one reading asks for: little at first, so that a slow client costs little.
 FIRST_BYTES = 16 * 1024
 MOST_BYTES = 1024 * 1024
+# A buffer that was filled so often is too small.
+_FILLED_OFTEN = 8
 # The average rate is judged only after this; a short pause at the start is no slow client.
 _RATE_GRACE_SECONDS = 30.0
 
@@ -65,11 +68,11 @@ class Body:
     def buffers(self) -> Iterator[Received]:
         """Yield the body as it comes, each time a buffer and how much of it came.
 
-        A buffer stays as it is until HELD_CHUNKS more have been asked for, and is then used
-        again. A client that waits for `100 Continue` gets it with the first asking. Raises
-        BadUpload when the body ends before its length or its last chunk, UploadTooSlow when
-        nothing comes for the idle time-out or the average is below the least rate, TooLarge
-        when it goes on beyond all bounds.
+        A buffer of LARGE_CHUNK_BYTES or more stays as it is until HELD_CHUNKS more have been
+        asked for, a smaller one until the next; then it is used again. A client that waits for
+        `100 Continue` gets it with the first asking. Raises BadUpload when the body ends before
+        its length or its last chunk, UploadTooSlow when nothing comes for the idle time-out or
+        the average is below the least rate, TooLarge when it goes on beyond all bounds.
         """
         self._invite()
         connection = socket_of(self._environ)
@@ -154,27 +157,26 @@ def declared_length(environ: dict[str, Any]) -> int | None:
 
 
 class _Buffers:
-    """Buffers that take turns; they grow for a client that fills them again and again."""
+    """Buffers that take turns: one small one, several larger ones for a client that fills it."""
 
     def __init__(self) -> None:
-        # One is being filled while the held ones are still read.
-        self._buffers = [bytearray()] * (HELD_CHUNKS + 1)
-        self._turn = 0
         self._size = FIRST_BYTES
         self._filled = 0
+        self._buffers = deque([bytearray(self._size)])
 
     def next(self) -> bytearray:
         """Return the buffer whose turn it is."""
-        self._turn = (self._turn + 1) % len(self._buffers)
-        if len(self._buffers[self._turn]) < self._size:
-            self._buffers[self._turn] = bytearray(self._size)
-        return self._buffers[self._turn]
+        self._buffers.rotate()
+        return self._buffers[0]
 
     def note(self, size: int) -> None:
         """Note how much came at once."""
         self._filled += size == self._size
-        if self._filled == 8 and self._size < MOST_BYTES:
+        if self._filled == _FILLED_OFTEN and self._size < MOST_BYTES:
             self._size, self._filled = self._size * 4, 0
+            # One is being filled while the held ones are still read.
+            count = 1 + (HELD_CHUNKS if self._size >= LARGE_CHUNK_BYTES else 0)
+            self._buffers = deque(bytearray(self._size) for _ in range(count))
 
 
 def _is_length_reader(reader: Any) -> bool:
