@@ -27,6 +27,7 @@ from minifile.services.commits import Outcome, Work
 from minifile.services.deliveries import Ticket, is_durable
 from minifile.services.downloads import find_readable_link, prepare_file
 from minifile.services.links import find_file
+from minifile.services.rate_limits import RateLimits
 from minifile.values import FileRecord, LinkRecord, Span, Visitor
 from minifile.web.current import instance_of, utcnow
 from minifile.web.headers import PAGE_HEADERS
@@ -87,7 +88,6 @@ class FastDownloads:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._instance = instance_of(app)
-        self._silent_rates = self._instance.rates.without_counting()
         self._trusted = trusted_names(self._instance.settings)
         # Behind a proxy the visitor is named in fields; without SQLite commits are not shared.
         settings = self._instance.settings
@@ -114,7 +114,8 @@ class FastDownloads:
         """
         with self._app.app_context():
             now = utcnow()
-            opened = [self._open(request, now) for request in requests]
+            rates = self._instance.rates.without_counting()
+            opened = [self._open(request, rates, now) for request in requests]
             begun = settle_and_commit(ended, [each.work for each in opened if each is not None])
             outcomes = iter(begun)
             return [
@@ -128,14 +129,14 @@ class FastDownloads:
             return False
         return True
 
-    def _open(self, request: FastRequest, now: datetime) -> _Opened | None:
+    def _open(self, request: FastRequest, rates: RateLimits, now: datetime) -> _Opened | None:
         """Find the file of a request and open it, as the long way does; None for any refusal."""
         try:
             network = network_of(request.address)
             reading = find_readable_link(
                 request.code,
                 Visitor(None, request.address, network, request.agent),
-                rates=self._silent_rates,
+                rates=rates,
                 now=now,
             )
             file = _the_file(reading.link, request.name)

@@ -24,6 +24,7 @@ from minifile.services.slots import (
     HAD_COLUMNS,
     Had,
     HeldSlot,
+    downloads_left,
     find_held_slot,
     finish_if_complete,
     give_back_if_unused,
@@ -85,6 +86,26 @@ _SETTLE = Statement(
         completed_at=bindparam("completed_at"),
     )
 )
+# Says at once what `_settle` would find out, where this response was the only one.
+_COMPLETE = Statement(
+    update(Delivery)
+    .where(
+        Delivery.slot_id == bindparam("slot_id"),
+        Delivery.file_id == bindparam("file_id"),
+        Delivery.in_flight == 1,
+        Delivery.bytes_sent == 0,
+        Delivery.bytes_reserved == bindparam("size_bytes"),
+        Delivery.completed_at.is_(None),
+    )
+    .values(
+        ranges=bindparam("ranges"),
+        bytes_sent=bindparam("size_bytes"),
+        in_flight=0,
+        in_flight_until=None,
+        completed_at=bindparam("now"),
+    )
+    .returning(Delivery.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +127,6 @@ class _Locked:
     expires_at: datetime
     max_downloads: int | None
     download_count: int
-
-    def left(self, download_count: int) -> int | None:
-        if self.max_downloads is None:
-            return None
-        return max(0, self.max_downloads - download_count)
 
 
 def begin_delivery(
@@ -151,19 +167,24 @@ def beginning(
     start = Start(fresh=fresh, by_cookie=visitor.browser is not None)
 
     def work(driver: Driver) -> Ticket:
-        locked = _lock(driver, link.id)
-        check_open(locked, now)
-        count = locked.download_count
+        if not driver.holds_all_rows:
+            _lock_open(driver, link.id, now)
         held = find_held_slot(driver, link.id, clients, parts, start, now)
-        if held is None:
-            client = clients[0] if clients else None
-            slot_id, count = take_slot(driver, link, client, lease, now)
+        client = clients[0] if clients else None
+        taken = None if held else take_slot(driver, link.id, client, lease, now)
+        if taken is not None:
+            slot_id, left = taken
             held = HeldSlot(slot_id)
         else:
+            # What was found may have to be refused, and what was refused needs its reason.
+            locked = _lock_open(driver, link.id, now)
+            left = downloads_left(locked.max_downloads, locked.download_count)
+            if held is None:
+                raise LinkExhausted(locked.max_downloads or 0)
             _COUNT_REQUEST.run(driver, slot_id=held.id)
         for part in parts:
             _reserve(driver, held, part, now)
-        return Ticket(link.id, held.id, parts, locked.left(count))
+        return Ticket(link.id, held.id, parts, left)
 
     return work
 
@@ -186,9 +207,7 @@ def ending(
     """Return the work of `end_delivery`, to be committed with others."""
 
     def work(driver: Driver) -> None:
-        try:
-            _lock(driver, ticket.link_id)
-        except LinkNotFound:
+        if not driver.holds_all_rows and not _lock(driver, ticket.link_id):
             # Purged meanwhile, with all that was to be settled.
             return
         completed = [_settle(driver, ticket, part, sent, arrived, now) for part in ticket.parts]
@@ -225,12 +244,19 @@ def check_servable(link: LinkRecord, visitor: Visitor, *, now: datetime) -> None
         raise LinkExhausted(link.max_downloads or 0)
 
 
-def _lock(driver: Driver, link_id: int) -> _Locked:
-    """Hold the link's row until the transaction ends. Raises LinkNotFound."""
+def _lock(driver: Driver, link_id: int) -> _Locked | None:
+    """Hold the link's row until the transaction ends; None when there is none any more."""
     rows = _LOCK_LINK.run(driver, link_id=link_id)
-    if not rows:
+    return _Locked(*rows[0]) if rows else None
+
+
+def _lock_open(driver: Driver, link_id: int, now: datetime) -> _Locked:
+    """Hold the row of a link that is open. Raises LinkNotFound, LinkExpired or LinkRevoked."""
+    locked = _lock(driver, link_id)
+    if locked is None:
         raise LinkNotFound
-    return _Locked(*rows[0])
+    check_open(locked, now)
+    return locked
 
 
 def _reserve(driver: Driver, slot: HeldSlot, part: FileSpan, now: datetime) -> None:
@@ -261,6 +287,20 @@ def _settle(
     now: datetime,
 ) -> bool:
     """Settle one file; say whether it has been delivered completely by now."""
+    size_bytes = part.size_bytes
+    if part.is_whole and sent.get(part.file_id) == arrived.get(part.file_id) == size_bytes:
+        # Nearly always: sent whole at the first attempt, and nobody else in this delivery.
+        whole: list[list[int]] = [[0, size_bytes]] if size_bytes else []
+        done = _COMPLETE.run(
+            driver,
+            slot_id=ticket.slot_id,
+            file_id=part.file_id,
+            ranges=whole,
+            size_bytes=size_bytes,
+            now=now,
+        )
+        if done:
+            return True
     rows = _DELIVERY.run(driver, slot_id=ticket.slot_id, file_id=part.file_id)
     if not rows:
         return False

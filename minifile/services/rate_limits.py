@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from limits import RateLimitItemPerSecond
@@ -71,16 +72,19 @@ class RateLimits:
         }
 
     def without_counting(self) -> "RateLimits":
-        """Return the same limits for who only asks: `count` writes nothing down."""
+        """Return the same limits for who only asks, for a moment.
+
+        `count` writes nothing down, and what was read of a counter once is not read again.
+        """
         silent = copy(self)
         silent.count = lambda *_: None  # type: ignore[method-assign]
+        silent._amount = cache(self._amount)  # type: ignore[method-assign]
         return silent
 
     def check(self, what: str, *who: str) -> None:
         """Raise TooManyTries, with the time until the next try, when the limit is used up."""
         rule = self._rules.get(what)
-        # What the limiter's `test` does, without its detours: this is asked on each request.
-        if rule is None or self._storage.get(rule.key_for(*self._key(what, who))) < rule.amount:
+        if rule is None or self._amount(rule, what, *who) < rule.amount:
             return
         reset_at = self._limiter.get_window_stats(rule, *self._key(what, who)).reset_time
         raise TooManyTries(what, timedelta(seconds=reset_at - time.time()))
@@ -105,6 +109,10 @@ class RateLimits:
     def close(self) -> None:
         """Close the connections to the counters."""
         self._storage.close()
+
+    def _amount(self, rule: RateLimitItemPerSecond, what: str, *who: str) -> int:
+        """Return how much was counted, as the limiter's `test` reads it; each request asks."""
+        return self._storage.get(rule.key_for(*self._key(what, who)))
 
     def _key(self, what: str, who: tuple[str, ...]) -> tuple[str, str]:
         """Name the counter without keeping an address in it."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, func, insert, literal, or_, select, update
 
-from minifile.errors import LinkExhausted
 from minifile.extensions import db
 from minifile.models import Delivery, File, Link, Slot
 from minifile.policy.counting import MAX_REQUESTS, FileSpan, Start, may_join
@@ -117,7 +116,7 @@ _COUNT = Statement(
         or_(Link.max_downloads.is_(None), Link.download_count < Link.max_downloads),
     )
     .values(download_count=Link.download_count + 1)
-    .returning(Link.download_count)
+    .returning(Link.max_downloads, Link.download_count)
 )
 _TAKE = Statement(
     insert(Slot)
@@ -189,17 +188,22 @@ def find_held_slot(
 
 
 def take_slot(
-    driver: Driver, link: LinkRecord, client: str | None, lease: timedelta, now: datetime
-) -> tuple[int, int]:
-    """Take a new slot; return its id, and the link's counter: check and count are one UPDATE.
+    driver: Driver, link_id: int, client: str | None, lease: timedelta, now: datetime
+) -> tuple[int, int | None] | None:
+    """Take a new slot, if the link is open and has one left: check and count are one UPDATE.
 
-    Raises LinkExhausted.
+    Returns its id and how many downloads are left, or None where nothing was taken.
     """
-    counted = _COUNT.run(driver, link_id=link.id, now=now)
+    counted = _COUNT.run(driver, link_id=link_id, now=now)
     if not counted:
-        raise LinkExhausted(link.max_downloads or 0)
-    taken = _TAKE.run(driver, link_id=link.id, client=client, now=now, ends_at=now + lease)
-    return taken[0][0], counted[0][0]
+        return None
+    taken = _TAKE.run(driver, link_id=link_id, client=client, now=now, ends_at=now + lease)
+    return taken[0][0], downloads_left(*counted[0])
+
+
+def downloads_left(max_downloads: int | None, download_count: int) -> int | None:
+    """Return how many downloads are left; None without a limit."""
+    return None if max_downloads is None else max(0, max_downloads - download_count)
 
 
 def give_back_if_unused(driver: Driver, link_id: int, slot_id: int) -> None:

@@ -28,6 +28,11 @@ class Driver:
     connection: Any
     dialect: Dialect
 
+    @property
+    def holds_all_rows(self) -> bool:
+        """Say whether a transaction that writes holds every row from its start on."""
+        return self.dialect.name == "sqlite"
+
     def execute(self, sql: str) -> None:
         """Run one statement as it is: BEGIN, COMMIT, SAVEPOINT and the like."""
         self.fetch(sql, ())

@@ -5,22 +5,22 @@ know nothing and say so by returning None.
 """
 
 import contextlib
-import fcntl
 import socket
 import struct
 import sys
-import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+# struct tcp_info of Linux 4.19 and later (linux/tcp.h): the state, and counters by their offset.
+# The kernel fills it in at one moment, so what it says fits together.
 _TCP_CLOSED = 7
-# struct tcp_info of Linux 4.19 and later: tcpi_state is its first byte, tcpi_bytes_acked the
-# u64 at 120, tcpi_bytes_sent and tcpi_bytes_retrans the ones at 200 and 208.
-_ACKED_OFFSET = 120
-_SENT_OFFSET = 200
 _TCP_INFO_SIZE = 216
+_UNACKED_SEGMENTS = struct.Struct("=24xI")
+_ACKED_BYTES = struct.Struct("=120xQ")
+_UNSENT_BYTES = struct.Struct("=144xI")
+_SENT_AND_RESENT_BYTES = struct.Struct("=200xQQ")
 
 # How much of a refused body is thrown away so that the client reads the answer.
 DISCARD_BYTES = 2**20
@@ -65,10 +65,11 @@ class _Look:
     """What the kernel knows of a connection, in bytes of the stream since it began."""
 
     queued: int
-    """Accepted from us: acknowledged, or still in the socket's buffer."""
+    """Accepted from us: acknowledged, on the wire, or still in the socket's buffer."""
     on_wire: int
     """Put on the wire at least once."""
     acknowledged: int
+    is_all_acknowledged: bool
     is_dead: bool
 
 
@@ -117,7 +118,7 @@ class OutgoingBytes:
         if look.acknowledged != self._last_arrived:
             self._last_arrived, self._moved_at = look.acknowledged, time.monotonic()
         is_stalled = time.monotonic() - self._moved_at > stall_seconds
-        if look.acknowledged == look.queued or is_stalled:
+        if look.is_all_acknowledged or is_stalled:
             return self._since_start(look.queued), self._since_start(look.acknowledged)
         return None
 
@@ -128,25 +129,23 @@ class OutgoingBytes:
         if self._connection is None or not sys.platform.startswith("linux"):
             return None
         try:
-            # In this order: what is acknowledged in between must not be counted twice.
-            unacknowledged = _unacknowledged_bytes(self._connection)
             info = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
         except OSError:
             return None
-        if len(info) < _TCP_INFO_SIZE:
-            return None
-        acknowledged: int = struct.unpack_from("=Q", info, _ACKED_OFFSET)[0]
-        sent, resent = struct.unpack_from("=QQ", info, _SENT_OFFSET)
-        return _Look(
-            queued=acknowledged + unacknowledged,
-            on_wire=sent - resent,
-            acknowledged=acknowledged,
-            is_dead=info[0] == _TCP_CLOSED,
-        )
+        return _read_info(info) if len(info) == _TCP_INFO_SIZE else None
 
 
-def _unacknowledged_bytes(connection: socket.socket) -> int:
-    """Return SIOCOUTQ: what the socket holds that was not acknowledged (tcp(7))."""
-    answer = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0" * 4)
-    queued: int = struct.unpack("=i", answer)[0]
-    return queued
+def _read_info(info: bytes) -> _Look:
+    sent, resent = _SENT_AND_RESENT_BYTES.unpack_from(info)
+    (unsent,), (unacknowledged,) = (
+        _UNSENT_BYTES.unpack_from(info),
+        _UNACKED_SEGMENTS.unpack_from(info),
+    )
+    on_wire = sent - resent
+    return _Look(
+        queued=on_wire + unsent,
+        on_wire=on_wire,
+        acknowledged=_ACKED_BYTES.unpack_from(info)[0],
+        is_all_acknowledged=not unacknowledged and not unsent,
+        is_dead=info[0] == _TCP_CLOSED,
+    )

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import lru_cache
 
 from minifile.errors import TooManyTries
 
@@ -52,6 +53,7 @@ class Transfers:
             self.end(address)
 
 
+@lru_cache(maxsize=4096)
 def _is_loopback(address: str) -> bool:
     if not address:
         # A Unix socket has no address; what stands before it is ours.

@@ -306,8 +306,8 @@ def test_many_at_once_are_counted_one_by_one_and_settled(app: Flask, connection:
 class _Late(FastDownloads):
     """Somebody revokes the link after it was found and before it is counted."""
 
-    def _open(self, request, now):
-        opened = super()._open(request, now)
+    def _open(self, request, rates, now):
+        opened = super()._open(request, rates, now)
         assert opened is not None
         revoked(self._app, opened.link)
         return opened
