@@ -59,7 +59,7 @@ class LocalStorage:
     def open(self, key: str) -> BinaryIO:
         try:
             # Without a buffer of its own: it is sent by `sendfile`, or read in large pieces.
-            return io.FileIO(f"{self.root}/{relative_path(key)}")  # type: ignore[return-value]
+            return io.FileIO(f"{self.root}/{relative_path(key)}")
         except FileNotFoundError:
             raise BlobMissing(f"the blob {key} is missing") from None
 
