@@ -3,20 +3,20 @@
 SQLite has one writer at a time, and what a commit costs (the turn among processes, BEGIN, the
 log, the fsync of a durable one) is nearly the same for one piece of work as for twenty. So in
 each process the first thread that has work becomes the leader: it takes its turn, runs what has
-queued up by then, each piece within a savepoint, commits once, and only then answers the others.
-What a piece of work returned is never known to anybody before its commit. PostgreSQL has many
-writers and groups their commits itself: there each piece of work is a transaction of its own.
+queued up by then, commits once, and only then answers the others. A piece that fails is undone
+alone. What a piece of work returned is never known to anybody before its commit. PostgreSQL has
+many writers and groups their commits itself: there each piece has a transaction of its own.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from minifile.errors import ServiceBusy
 from minifile.extensions import begin_immediate, db, writers_turn
@@ -34,8 +34,8 @@ def commit(work: Work[T], *, durable: bool) -> T:
 
     When this returns, the work is committed: on stable storage if `durable`, otherwise safe from
     a crash of the process but not from a power cut (SQLite). Work that raises leaves nothing and
-    its error goes on; it must be short, and may be run by another thread. Raises ServiceBusy when
-    the lock can't be had in time.
+    its error goes on; it must be short, may be run by another thread, and may be run twice. Raises
+    ServiceBusy when the lock can't be had in time.
     """
     return commit_all([work], durable=durable)[0].value()
 
@@ -67,12 +67,12 @@ class Outcome(Generic[T]):
         self._result: T | None = None
 
     def run(self, driver: Driver) -> None:
-        """Do the work; an error is kept, and goes on to the caller too."""
+        """Do the work, perhaps once more; its error is kept for who asks for the value."""
+        self.error = None
         try:
             self._result = self._work(driver)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 (`value` raises it)
             self.error = error
-            raise
 
     def value(self) -> T:
         """Return what the work returned, or raise what it raised."""
@@ -163,16 +163,36 @@ def _writing(engine: Engine) -> Iterator[Callable[[Sequence[Outcome[Any]]], None
 
 
 def _commit_together(driver: Driver, jobs: Sequence[Outcome[Any]]) -> None:
+    """Run all jobs and commit; if one raises, undo all and run each within its savepoint.
+
+    Nearly always none raises, and savepoints would be a sixth of all statements.
+    """
+    durable = any(job.durable for job in jobs)
+    with suppress(_Failed), _transaction(driver, durable=durable):
+        for job in jobs:
+            job.run(driver)
+            if job.error is not None:
+                raise _Failed
+        return
+    if len(jobs) == 1:
+        return
+    with _transaction(driver, durable=durable):
+        for job in jobs:
+            _run_in_savepoint(driver, job)
+
+
+class _Failed(Exception):
+    """A piece of work has raised; its error is kept with it."""
+
+
+@contextmanager
+def _transaction(driver: Driver, *, durable: bool) -> Iterator[None]:
     try:
-        begin_immediate(driver.execute, durable=any(job.durable for job in jobs))
+        begin_immediate(driver.execute, durable=durable)
     except OperationalError as error:
         raise ServiceBusy from error
     try:
-        if len(jobs) == 1:
-            # Alone, it needs no savepoint: what undoes it undoes nothing else.
-            jobs[0].run(driver)
-        for job in jobs if len(jobs) > 1 else ():
-            _run_in_savepoint(driver, job)
+        yield
         driver.execute("COMMIT")
     except BaseException:
         if driver.connection.in_transaction:
@@ -183,9 +203,8 @@ def _commit_together(driver: Driver, jobs: Sequence[Outcome[Any]]) -> None:
 def _run_in_savepoint(driver: Driver, job: Outcome[Any]) -> None:
     """Run one job; if it raises, undo what it did and leave the others alone."""
     driver.execute("SAVEPOINT work")
-    try:
-        job.run(driver)
-    except Exception:  # noqa: BLE001 (the caller raises it)
+    job.run(driver)
+    if job.error is not None:
         # An error so bad that SQLite has ended the transaction itself fails here, for all.
         driver.execute("ROLLBACK TO work")
     driver.execute("RELEASE work")
@@ -194,16 +213,17 @@ def _run_in_savepoint(driver: Driver, job: Outcome[Any]) -> None:
 def _commit_alone(engine: Engine, job: Outcome[Any]) -> None:
     """Run one job in a transaction of its own (PostgreSQL)."""
     lent = engine.raw_connection()
+    driver = Driver(lent.driver_connection, engine.dialect)
     try:
-        job.run(Driver(lent.driver_connection, engine.dialect))
-        lent.commit()
-    except Exception as error:  # noqa: BLE001 (the caller raises it)
+        job.run(driver)
+        if job.error is None:
+            driver.commit()
+    except DBAPIError as error:
         job.error = error
-        if getattr(error, "connection_invalidated", False):
-            lent.invalidate()
-        else:
-            lent.rollback()
     finally:
+        if getattr(job.error, "connection_invalidated", False):
+            lent.invalidate()
+        # The pool rolls back what was not committed.
         lent.close()
 
 

@@ -37,6 +37,13 @@ class Driver:
         """Run one statement as it is: BEGIN, COMMIT, SAVEPOINT and the like."""
         self.fetch(sql, ())
 
+    def commit(self) -> None:
+        """Commit what the driver itself has begun (PostgreSQL)."""
+        try:
+            self.connection.commit()
+        except self.dialect.loaded_dbapi.Error as error:
+            raise _as_sqlalchemy(error, self) from error
+
     def fetch(self, sql: str, parameters: Any) -> list[Row]:
         """Run one statement and return its rows. Raises what SQLAlchemy would have raised."""
         cursor = self.connection.cursor()

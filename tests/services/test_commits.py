@@ -84,7 +84,9 @@ def test_an_error_of_the_database_leaves_the_others_alone(everywhere: Flask):
 
 def test_a_commit_that_fails_is_everybodys_error(here: Flask):
     def end_the_transaction(driver: Driver) -> None:
+        """As SQLite does on a full disk: it undoes everything, and says so."""
         driver.execute("ROLLBACK")
+        driver.execute("NONSENSE")
 
     outcomes = commit_all([write("a"), end_the_transaction, write("b")], durable=False)
 
