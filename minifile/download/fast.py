@@ -28,6 +28,7 @@ from minifile.services.deliveries import Ticket, is_durable
 from minifile.services.downloads import find_readable_link, prepare_file
 from minifile.services.links import find_file
 from minifile.services.rate_limits import RateLimits
+from minifile.services.statements import reading_together
 from minifile.values import FileRecord, LinkRecord, Span, Visitor
 from minifile.web.current import instance_of, utcnow
 from minifile.web.headers import PAGE_HEADERS
@@ -71,8 +72,8 @@ class FastAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """A file that may be sent once the work is committed."""
+class Prepared:
+    """A request whose file may be sent once its work is committed."""
 
     request: FastRequest
     link: LinkRecord
@@ -80,6 +81,11 @@ class _Opened:
     blob: BinaryIO
     address: str
     work: Work[Ticket]
+
+    @property
+    def is_durable(self) -> bool:
+        """Say whether the commit has to wait for the disk."""
+        return is_durable(self.link)
 
 
 class FastDownloads:
@@ -105,22 +111,32 @@ class FastDownloads:
         code, name = match["code"].decode(), name.decode() if name else None
         return FastRequest(code, name, agent, address, connection)
 
-    def answer_all(
-        self, requests: Sequence[FastRequest], ended: Sequence[Transfer]
+    def prepare(self, requests: Sequence[FastRequest]) -> list[Prepared | None]:
+        """Find and open what is asked for; None for what has to go the long way."""
+        now = utcnow()
+        with self._app.app_context(), reading_together():
+            rates = self._instance.rates.without_counting()
+            return [self._prepare(request, rates, now) for request in requests]
+
+    def answer(
+        self, prepared: Sequence[Prepared], ended: Sequence[Transfer], *, durable: bool
     ) -> list[FastAnswer | None]:
-        """Count and answer the requests, and settle transfers that have ended, in one commit.
+        """Count prepared requests and settle transfers that have ended, in one commit.
 
         None stands for a request that has to go the long way. Every ended transfer is released.
         """
         with self._app.app_context():
-            now = utcnow()
-            rates = self._instance.rates.without_counting()
-            opened = [self._open(request, rates, now) for request in requests]
-            begun = settle_and_commit(ended, [each.work for each in opened if each is not None])
-            outcomes = iter(begun)
+            works = [each.work for each in prepared]
+            outcomes = settle_and_commit(ended, works, durable=durable)
             return [
-                None if each is None else self._answer(each, next(outcomes), now) for each in opened
+                self._answer(each, outcome)
+                for each, outcome in zip(prepared, outcomes, strict=True)
             ]
+
+    def drop(self, prepared: Prepared) -> None:
+        """Let go of a prepared request that is not answered here."""
+        prepared.blob.close()
+        self._instance.transfers.end(prepared.address)
 
     def _trusts(self, host: str) -> bool:
         try:
@@ -129,7 +145,7 @@ class FastDownloads:
             return False
         return True
 
-    def _open(self, request: FastRequest, rates: RateLimits, now: datetime) -> _Opened | None:
+    def _prepare(self, request: FastRequest, rates: RateLimits, now: datetime) -> Prepared | None:
         """Find the file of a request and open it, as the long way does; None for any refusal."""
         try:
             network = network_of(request.address)
@@ -140,7 +156,7 @@ class FastDownloads:
                 now=now,
             )
             file = _the_file(reading.link, request.name)
-            if file is None or is_durable(reading.link) or file.size_bytes > MAX_BYTES:
+            if file is None or file.size_bytes > MAX_BYTES:
                 return None
             self._instance.transfers.begin(network)
         except (MinifileError, *DATABASE_UNAVAILABLE):
@@ -158,14 +174,11 @@ class FastDownloads:
             self._instance.transfers.end(network)
             return None
         assert prepared.work is not None
-        return _Opened(request, reading.link, file, prepared.blob, network, prepared.work)
+        return Prepared(request, reading.link, file, prepared.blob, network, prepared.work)
 
-    def _answer(
-        self, opened: _Opened, outcome: Outcome[Ticket], now: datetime
-    ) -> FastAnswer | None:
+    def _answer(self, opened: Prepared, outcome: Outcome[Ticket]) -> FastAnswer | None:
         if outcome.error is not None:
-            opened.blob.close()
-            self._instance.transfers.end(opened.address)
+            self.drop(opened)
             return None
         ticket, file = outcome.value(), opened.file
         source = Source(
@@ -179,7 +192,7 @@ class FastDownloads:
         headers = {
             "Content-Length": str(file.size_bytes),
             **PAGE_HEADERS,
-            **bytes_headers(opened.link, what, left=ticket.downloads_left, now=now),
+            **bytes_headers(opened.link, what, left=ticket.downloads_left, now=utcnow()),
             "Vary": "Cookie" if opened.request.name else "Accept, User-Agent, Cookie",
         }
         return FastAnswer(headers, Transfer(source, recipient), opened.link.id)

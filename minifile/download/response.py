@@ -168,7 +168,9 @@ class Transfer:
         return self._known
 
 
-def settle_and_commit(ended: Sequence[Transfer], works: Sequence[Work[T]]) -> list[Outcome[T]]:
+def settle_and_commit(
+    ended: Sequence[Transfer], works: Sequence[Work[T]], *, durable: bool = False
+) -> list[Outcome[T]]:
     """Settle ended transfers and run other works, in one commit; return the works' outcomes.
 
     Waits until it is known of each transfer how much arrived, and releases them all. What can't
@@ -176,7 +178,7 @@ def settle_and_commit(ended: Sequence[Transfer], works: Sequence[Work[T]]) -> li
     """
     endings = [(each, work) for each in ended if (work := each.ending()) is not None]
     everything: list[Work[Any]] = [*(work for _, work in endings), *works]
-    outcomes = commit_all(everything, durable=False)
+    outcomes = commit_all(everything, durable=durable)
     for (transfer, _), outcome in zip(endings, outcomes, strict=False):
         if outcome.error is not None:
             transfer.log_unsettled(outcome.error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer
@@ -42,7 +43,9 @@ def _utc(value: datetime) -> datetime:
     return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
+@lru_cache(maxsize=256)
 def _to_text(value: datetime | None) -> str | None:
+    # All that is written at once has the same few instants.
     if value is None:
         return None
     return _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")

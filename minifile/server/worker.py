@@ -1,20 +1,23 @@
 """The worker: answers what is plain in the poller, and lets nobody wait for a slow client.
 
 - Plain requests for small files are answered by the poller, all that came at once with one
-  commit (`download/fast.py`). Everything else goes to a thread.
+  commit (`download/fast.py`). Where a limit makes the commit durable, the counter waits for the
+  disk meanwhile (`server/counter.py`). Everything else goes to a thread.
 - What the kernel does not take of an answer at once goes to the sender (`server/sending.py`).
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from gunicorn import SERVER, util
 
-from minifile.download.fast import FastAnswer, FastDownloads, FastRequest
+from minifile.download.fast import FastAnswer, FastDownloads
 from minifile.download.response import Transfer
+from minifile.server.counter import Asked, Counter
 from minifile.server.logs import fast_line
 from minifile.server.parking import Connection, ParkingWorker
 from minifile.server.sending import Progress, Sender, Sending, advance
@@ -30,11 +33,12 @@ class Worker(ParkingWorker):
 
     def init_process(self) -> None:
         """Set up this process, then run gunicorn's loop in it."""
-        self._asked: list[tuple[Connection, FastRequest, float]] = []
+        self._asked: list[Asked] = []
         self._sent: list[tuple[Connection, Sending, float]] = []
         self._serving = threading.local()
         self.sender = Sender(self.flask_app)
         self._fast = FastDownloads(self.flask_app)
+        self._counter = Counter(self._fast, partial(self.method_queue.defer, self._send_counted))
         super().init_process()
 
     # Threads of the pool.
@@ -74,7 +78,7 @@ class Worker(ParkingWorker):
         if request is None:
             self.give_to_thread(connection)
         else:
-            self._asked.append((connection, request, time.monotonic()))
+            self._asked.append(Asked(connection, request, time.monotonic()))
 
     def give_to_thread(self, connection: Connection) -> None:
         """As the parent, once the last answer on the connection is settled."""
@@ -95,17 +99,38 @@ class Worker(ParkingWorker):
     def _answer_asked(self) -> None:
         """Answer plain requests and settle what has arrived meanwhile, with one commit."""
         ended = self._take_settled()
-        asked = [each for each in self._asked if self._is_ready(each[0])]
+        asked = [each for each in self._asked if self._is_ready(each.connection)]
         self._asked = []
-        answers = self._fast.answer_all([request for _, request, _ in asked], ended)
+        now, later = [], []
+        prepared = self._fast.prepare([each.request for each in asked])
+        for each, ready in zip(asked, prepared, strict=True):
+            if ready is None:
+                self.give_to_thread(each.connection)
+            elif ready.is_durable:
+                self.unpark(each.connection)
+                later.append((each, ready))
+            else:
+                now.append((each, ready))
+        answers = self._fast.answer([ready for _, ready in now], ended, durable=False)
+        self._send_all([each for each, _ in now], answers)
+        if later:
+            self._counter.take(later)
+
+    def _send_counted(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
+        """Go on with connections that had to wait for the disk."""
+        for each in asked:
+            self.park(each.connection, self.cfg.keepalive)
+        self._send_all(asked, answers)
+
+    def _send_all(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
         lines = []
-        for (connection, request, began), answer in zip(asked, answers, strict=True):
+        for each, answer in zip(asked, answers, strict=True):
             if answer is None:
-                self.give_to_thread(connection)
+                self.give_to_thread(each.connection)
                 continue
-            connection.head.clear()
-            self._begin_sending(connection, answer)
-            lines.append(fast_line(request, answer, time.monotonic() - began))
+            each.connection.head.clear()
+            self._begin_sending(each.connection, answer)
+            lines.append(fast_line(each.request, answer, time.monotonic() - each.at))
         if lines:
             self.log.access_log.info("%s", "\n".join(lines))
 

@@ -8,14 +8,17 @@ their Core types, so a row means the same as in a model.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.sql.expression import BindParameter, ClauseElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from minifile.extensions import db
 
 Row = tuple[Any, ...]
 _Processor = Callable[[Any], Any]
@@ -46,25 +49,42 @@ class Driver:
 
     def fetch(self, sql: str, parameters: Any) -> list[Row]:
         """Run one statement and return its rows. Raises what SQLAlchemy would have raised."""
-        cursor = self.connection.cursor()
         try:
-            cursor.execute(sql, parameters)
+            cursor = self.connection.execute(sql, parameters)
             return cursor.fetchall() if cursor.description else []
         except self.dialect.loaded_dbapi.Error as error:
             raise _as_sqlalchemy(error, self) from error
-        finally:
-            cursor.close()
+
+
+_lent: ContextVar[tuple[Engine, Driver] | None] = ContextVar("_lent", default=None)
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Driver]:
-    """Lend a pooled connection for reading; each statement sees what is committed by then."""
-    lent = engine.raw_connection()
+    """Lend a pooled connection for reading; each statement sees what is committed by then.
+
+    Within a block that has lent one of the same engine already, that one is used again.
+    """
+    lent = _lent.get()
+    if lent is not None and lent[0] is engine:
+        yield lent[1]
+        return
+    connection = engine.raw_connection()
+    driver = Driver(connection.driver_connection, engine.dialect)
+    token = _lent.set((engine, driver))
     try:
-        yield Driver(lent.driver_connection, engine.dialect)
+        yield driver
     finally:
+        _lent.reset(token)
         # The pool rolls back what PostgreSQL's driver had begun.
-        lent.close()
+        connection.close()
+
+
+@contextmanager
+def reading_together() -> Iterator[None]:
+    """Let everything that is read in the block share one connection."""
+    with reading(db.engine):
+        yield
 
 
 class Statement:
@@ -93,36 +113,46 @@ class _Compiled:
         compiler = clause.compile(dialect=dialect)
         assert isinstance(compiler, SQLCompiler)
         self._sql = str(compiler)
-        self._order = compiler.positiontup
-        self._binds: dict[str, _Processor] = {}
-        for name, bind in compiler.binds.items():
-            processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            if processor is not None:
-                self._binds[name] = processor
-        # Literals that the statement itself holds.
-        self._constants = {
-            name: bind.value for name, bind in compiler.binds.items() if not bind.required
-        }
+        plan = [_Parameter(name, bind, dialect) for name, bind in compiler.binds.items()]
+        by_name = {parameter.name: parameter for parameter in plan}
+        order = compiler.positiontup
+        self._is_positional = order is not None
+        self._plan = plan if order is None else [by_name[name] for name in order]
         types = [column.type for column in _returned(clause)]
-        self._results = [(at, found) for at, found in _processors(types, dialect)]
+        self._results = list(_processors(types, dialect))
 
     def run(self, driver: Driver, values: Mapping[str, Any]) -> list[Row]:
-        rows = driver.fetch(self._sql, self._parameters(values))
+        given = [parameter.value(values) for parameter in self._plan]
+        if self._is_positional:
+            rows = driver.fetch(self._sql, given)
+        else:
+            names = [parameter.name for parameter in self._plan]
+            rows = driver.fetch(self._sql, dict(zip(names, given, strict=True)))
         return [self._read(row) for row in rows] if self._results else rows
-
-    def _parameters(self, values: Mapping[str, Any]) -> Any:
-        given = {**self._constants, **values}
-        for name, process in self._binds.items():
-            given[name] = process(given[name])
-        if self._order is None:
-            return given
-        return [given[name] for name in self._order]
 
     def _read(self, row: Sequence[Any]) -> Row:
         values = list(row)
         for at, process in self._results:
             values[at] = process(values[at])
         return tuple(values)
+
+
+class _Parameter:
+    """A parameter of a statement: given at each run, or a literal that the statement holds."""
+
+    __slots__ = ("_constant", "_is_given", "_process", "name")
+
+    def __init__(self, name: str, bind: BindParameter[Any], dialect: Dialect) -> None:
+        self.name = name
+        self._is_given = bind.required
+        self._process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        self._constant = None if bind.required else self._processed(bind.value)
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        return self._processed(values[self.name]) if self._is_given else self._constant
+
+    def _processed(self, value: Any) -> Any:
+        return value if self._process is None else self._process(value)
 
 
 def _as_sqlalchemy(error: Any, driver: Driver) -> BaseException:

@@ -1,0 +1,59 @@
+"""Counting what has a limit: its commit waits for the disk, and the poller must not."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from minifile.download.fast import FastAnswer, FastDownloads, FastRequest, Prepared
+from minifile.server.parking import Connection
+
+log = logging.getLogger("minifile")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A plain request, on which connection it came, and when."""
+
+    connection: Connection
+    request: FastRequest
+    at: float
+
+
+class Counter:
+    """One thread that counts all that has been taken by the time, with one durable commit."""
+
+    def __init__(
+        self,
+        fast: FastDownloads,
+        is_counted: Callable[[Sequence[Asked], Sequence[FastAnswer | None]], None],
+    ) -> None:
+        """`is_counted` is called from the thread, with None for what has to go the long way."""
+        self._fast = fast
+        self._is_counted = is_counted
+        self._taken: list[tuple[Asked, Prepared]] = []
+        self._wake = threading.Condition()
+        threading.Thread(target=self._run, name="counter", daemon=True).start()
+
+    def take(self, prepared: Sequence[tuple[Asked, Prepared]]) -> None:
+        """Count these as soon as the commit before is through."""
+        with self._wake:
+            self._taken += prepared
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._taken)
+                taken, self._taken = self._taken, []
+            self._count(taken)
+
+    def _count(self, taken: Sequence[tuple[Asked, Prepared]]) -> None:
+        answers: list[FastAnswer | None] = [None] * len(taken)
+        try:
+            answers = self._fast.answer([ready for _, ready in taken], [], durable=True)
+        except Exception:
+            log.exception("plain requests could not be counted together; they go the long way")
+            for _, ready in taken:
+                self._fast.drop(ready)
+        self._is_counted([asked for asked, _ in taken], answers)
