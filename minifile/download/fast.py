@@ -9,7 +9,8 @@ having counted or written anything; then the request goes the long way.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -89,7 +90,7 @@ class Prepared:
 
 
 class FastDownloads:
-    """Recognises and answers plain requests of one application."""
+    """Recognises and answers plain requests of one application, within its context."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -98,6 +99,12 @@ class FastDownloads:
         # Behind a proxy the visitor is named in fields; without SQLite commits are not shared.
         settings = self._instance.settings
         self.is_possible = settings.uses_sqlite and not settings.trusted_proxies
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        """Be within the application for long, in a thread that does little else."""
+        with self._app.app_context(), reading_together() if self.is_possible else nullcontext():
+            yield
 
     def recognise(self, head: bytes, address: str, connection: socket) -> FastRequest | None:
         """Return the request if these bytes are one, whole and nothing behind it, or None."""
@@ -113,10 +120,8 @@ class FastDownloads:
 
     def prepare(self, requests: Sequence[FastRequest]) -> list[Prepared | None]:
         """Find and open what is asked for; None for what has to go the long way."""
-        now = utcnow()
-        with self._app.app_context(), reading_together():
-            rates = self._instance.rates.without_counting()
-            return [self._prepare(request, rates, now) for request in requests]
+        now, rates = utcnow(), self._instance.rates.without_counting()
+        return [self._prepare(request, rates, now) for request in requests]
 
     def answer(
         self, prepared: Sequence[Prepared], ended: Sequence[Transfer], *, durable: bool
@@ -125,13 +130,10 @@ class FastDownloads:
 
         None stands for a request that has to go the long way. Every ended transfer is released.
         """
-        with self._app.app_context():
-            works = [each.work for each in prepared]
-            outcomes = settle_and_commit(ended, works, durable=durable)
-            return [
-                self._answer(each, outcome)
-                for each, outcome in zip(prepared, outcomes, strict=True)
-            ]
+        outcomes = settle_and_commit(ended, [each.work for each in prepared], durable=durable)
+        return [
+            self._answer(each, outcome) for each, outcome in zip(prepared, outcomes, strict=True)
+        ]
 
     def drop(self, prepared: Prepared) -> None:
         """Let go of a prepared request that is not answered here."""

@@ -18,14 +18,8 @@ class Slot(Base):
 
     __tablename__ = "slot"
     __table_args__ = (
-        Index("ix_slot_link_id_client", "link_id", "client"),
-        Index(
-            "ix_slot_unfinished",
-            "link_id",
-            "client",
-            sqlite_where=text("completed_at IS NULL"),
-            postgresql_where=text("completed_at IS NULL"),
-        ),
+        # One for finished and unfinished ones: each download writes to every index.
+        Index("ix_slot_link_id_client", "link_id", "client", "completed_at"),
         Index(
             "ix_slot_open",
             "ends_at",

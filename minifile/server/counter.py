@@ -42,11 +42,12 @@ class Counter:
             self._wake.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._taken)
-                taken, self._taken = self._taken, []
-            self._count(taken)
+        with self._fast.context():
+            while True:
+                with self._wake:
+                    self._wake.wait_for(lambda: self._taken)
+                    taken, self._taken = self._taken, []
+                self._count(taken)
 
     def _count(self, taken: Sequence[tuple[Asked, Prepared]]) -> None:
         answers: list[FastAnswer | None] = [None] * len(taken)

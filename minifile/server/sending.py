@@ -164,11 +164,12 @@ class Sender:
             return
 
     def _run(self) -> None:
-        while True:
-            try:
-                self._round()
-            except Exception:
-                log.exception("the sender goes on with the next round")
+        with self._app.app_context():
+            while True:
+                try:
+                    self._round()
+                except Exception:
+                    log.exception("the sender goes on with the next round")
 
     def _round(self) -> None:
         for descriptor, _ in self._epoll.poll(_LOOK_SECONDS if self._ending else _PAUSE_SECONDS):
@@ -220,8 +221,7 @@ class Sender:
             return
         self._ending.difference_update(known)
         try:
-            with self._app.app_context():
-                settle_and_commit([job.sending.transfer for job in known], [])
+            settle_and_commit([job.sending.transfer for job in known], [])
         finally:
             for job in known:
                 job.is_over(job.is_whole)

@@ -39,7 +39,8 @@ class Worker(ParkingWorker):
         self.sender = Sender(self.flask_app)
         self._fast = FastDownloads(self.flask_app)
         self._counter = Counter(self._fast, partial(self.method_queue.defer, self._send_counted))
-        super().init_process()
+        with self._fast.context():
+            super().init_process()
 
     # Threads of the pool.
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from minifile.errors import ServiceBusy
@@ -88,6 +88,7 @@ class _Queue:
         self._lock = threading.Lock()
         self._waiting: deque[_Waiter] = deque()
         self._is_led = False
+        self._lent: PoolProxiedConnection | None = None
 
     def run(self, engine: Engine, jobs: Sequence[Outcome[Any]]) -> None:
         """Return once all jobs are done, by this thread or by another."""
@@ -106,9 +107,9 @@ class _Queue:
         """Commit what waits, the leader's own jobs first of all; then let the next one lead."""
         batch: list[_Waiter] = []
         try:
-            with _writing(engine) as transaction:
+            with writers_turn(engine):
                 batch = self._take()
-                transaction([job for waiter in batch for job in waiter.jobs])
+                self._commit(engine, [job for waiter in batch for job in waiter.jobs])
         except BaseException as error:  # noqa: BLE001 (each caller raises it)
             with self._lock:
                 # Whoever queued up for a turn that never came has waited long enough.
@@ -119,6 +120,18 @@ class _Queue:
             self._pass_on()
             for waiter in batch[1:]:
                 waiter.wake.release()
+
+    def _commit(self, engine: Engine, jobs: Sequence[Outcome[Any]]) -> None:
+        """Commit on the one connection of this process that writes; it is lent once."""
+        if self._lent is None:
+            self._lent = engine.raw_connection()
+        try:
+            _commit_together(Driver(self._lent.driver_connection, engine.dialect), jobs)
+        except BaseException:
+            # Whatever state it may be in.
+            lent, self._lent = self._lent, None
+            lent.invalidate()
+            raise
 
     def _take(self) -> list["_Waiter"]:
         with self._lock:
@@ -148,18 +161,6 @@ class _Waiter:
         self.leads = False
         self.wake = threading.Lock()
         self.wake.acquire()
-
-
-@contextmanager
-def _writing(engine: Engine) -> Iterator[Callable[[Sequence[Outcome[Any]]], None]]:
-    """Hold this process's turn to write; yields what runs jobs and commits them."""
-    with writers_turn(engine):
-        lent = engine.raw_connection()
-        try:
-            driver = Driver(lent.driver_connection, engine.dialect)
-            yield lambda jobs: _commit_together(driver, jobs)
-        finally:
-            lent.close()
 
 
 def _commit_together(driver: Driver, jobs: Sequence[Outcome[Any]]) -> None:

@@ -12,13 +12,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Dialect, Engine
+from sqlalchemy import Dialect, Engine, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import BindParameter, ClauseElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
-
-from minifile.extensions import db
 
 Row = tuple[Any, ...]
 _Processor = Callable[[Any], Any]
@@ -56,35 +54,57 @@ class Driver:
             raise _as_sqlalchemy(error, self) from error
 
 
-_lent: ContextVar[tuple[Engine, Driver] | None] = ContextVar("_lent", default=None)
+# The connections that a block shares, by engine; see `reading_together`.
+_shared: ContextVar["_Shared | None"] = ContextVar("_shared", default=None)
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Driver]:
-    """Lend a pooled connection for reading; each statement sees what is committed by then.
-
-    Within a block that has lent one of the same engine already, that one is used again.
-    """
-    lent = _lent.get()
-    if lent is not None and lent[0] is engine:
-        yield lent[1]
+    """Lend a pooled connection for reading; each statement sees what is committed by then."""
+    shared = _shared.get()
+    if shared is not None:
+        yield shared.driver(engine)
         return
     connection = engine.raw_connection()
-    driver = Driver(connection.driver_connection, engine.dialect)
-    token = _lent.set((engine, driver))
     try:
-        yield driver
+        yield Driver(connection.driver_connection, engine.dialect)
     finally:
-        _lent.reset(token)
         # The pool rolls back what PostgreSQL's driver had begun.
         connection.close()
 
 
 @contextmanager
 def reading_together() -> Iterator[None]:
-    """Let everything that is read in the block share one connection."""
-    with reading(db.engine):
+    """Let all that is read in the block, by this thread, share one connection of each engine.
+
+    For a thread that reads all the time and on SQLite, where nothing is held between statements.
+    """
+    shared = _Shared()
+    token = _shared.set(shared)
+    try:
         yield
+    finally:
+        _shared.reset(token)
+        shared.close()
+
+
+class _Shared:
+    """Connections that were lent once and are lent again."""
+
+    def __init__(self) -> None:
+        self._lent: dict[Engine, tuple[PoolProxiedConnection, Driver]] = {}
+
+    def driver(self, engine: Engine) -> Driver:
+        lent = self._lent.get(engine)
+        if lent is None:
+            connection = engine.raw_connection()
+            lent = connection, Driver(connection.driver_connection, engine.dialect)
+            self._lent[engine] = lent
+        return lent[1]
+
+    def close(self) -> None:
+        for connection, _ in self._lent.values():
+            connection.close()
 
 
 class Statement:

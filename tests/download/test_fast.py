@@ -120,7 +120,8 @@ def ask(app: Flask, connection: socket.socket, path: str) -> FastAnswer | None:
     fast = FastDownloads(app)
     request = fast.recognise(head(path, HOST, CURL, "Accept: */*"), "192.0.2.1", connection)
     assert request is not None
-    return answer(fast, request)
+    with fast.context():
+        return answer(fast, request)
 
 
 def answer(fast: FastDownloads, request: FastRequest) -> FastAnswer | None:
@@ -290,12 +291,13 @@ def test_many_at_once_are_counted_one_by_one_and_settled(app: Flask, connection:
     request = fast.recognise(head(f"/{link.code}", HOST, CURL), "192.0.2.1", connection)
     assert request is not None
 
-    prepared = [each for each in fast.prepare([request] * 7) if each is not None]
-    answers = fast.answer(prepared, [], durable=False)
-    transfers = [answer.transfer for answer in answers if answer is not None]
-    for transfer in transfers:
-        transfer.start()
-    fast.answer([], transfers[:6], durable=False)
+    with fast.context():
+        prepared = [each for each in fast.prepare([request] * 7) if each is not None]
+        answers = fast.answer(prepared, [], durable=False)
+        transfers = [answer.transfer for answer in answers if answer is not None]
+        for transfer in transfers:
+            transfer.start()
+        fast.answer([], transfers[:6], durable=False)
 
     # Six of which nothing was sent are given back, and one is still on its way.
     assert len(transfers) == 7
@@ -325,6 +327,7 @@ def test_a_link_that_ends_between_look_up_and_count_goes_the_long_way(
     request = fast.recognise(head(f"/{link.code}", HOST, CURL), "192.0.2.1", connection)
     assert request is not None
 
-    assert answer(fast, request) is None
+    with fast.context():
+        assert answer(fast, request) is None
     assert count(app, link) == 0
     assert app.extensions["minifile"].transfers._running == {}
