@@ -20,6 +20,7 @@ from minifile.server.balance import Balance
 from minifile.server.continuing import invitation_of
 from minifile.server.handing import HandedTransfer
 from minifile.server.logs import RouteLogger
+from minifile.server.signals import hold_signals_at_fork, release_signals
 from minifile.server.sizing import default_threads, default_workers
 from minifile.server.worker import Worker
 from minifile.web.connection import socket_of
@@ -83,6 +84,7 @@ class ServerOptions:
 def serve(app: Flask, options: ServerOptions) -> None:
     """Serve until SIGTERM or SIGINT; running transfers may end within STOP_TIMEOUT."""
     raise_open_files_limit()
+    hold_signals_at_fork()
     settings = server_settings(app, options)
     instance = instance_of(app)
     if instance.settings.max_transfers_per_address is None:
@@ -150,6 +152,7 @@ def _note_request(worker: Any, request: Any) -> None:
 
 
 def _start_jobs(worker: Any, app: Flask) -> None:
+    release_signals()
     logging.getLogger("minifile").setLevel(logging.INFO)
     worker.minifile_scheduler = start_scheduler(app)
 

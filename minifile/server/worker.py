@@ -124,13 +124,13 @@ class Worker(ParkingWorker):
         self._send_all(asked, answers)
 
     def _send_all(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
-        lines = []
+        lines, date = [], util.http_date()
         for each, answer in zip(asked, answers, strict=True):
             if answer is None:
                 self.give_to_thread(each.connection)
                 continue
             each.connection.head.clear()
-            self._begin_sending(each.connection, answer)
+            self._begin_sending(each.connection, answer, date)
             lines.append(fast_line(each.request, answer, time.monotonic() - each.at))
         if lines:
             self.log.access_log.info("%s", "\n".join(lines))
@@ -142,8 +142,8 @@ class Worker(ParkingWorker):
             self._wait_for_settlement(connection, self._go_on)
         return connection in self._parked
 
-    def _begin_sending(self, connection: Connection, answer: FastAnswer) -> None:
-        sending = Sending(connection.sock, answer.transfer, head_of(answer))
+    def _begin_sending(self, connection: Connection, answer: FastAnswer, date: str) -> None:
+        sending = Sending(connection.sock, answer.transfer, head_of(answer, date))
         progress = advance(sending)
         now = time.monotonic()
         if progress is Progress.DONE:
@@ -208,10 +208,10 @@ class Worker(ParkingWorker):
         return over
 
 
-def head_of(answer: FastAnswer) -> bytes:
-    """Return the head as gunicorn would send it."""
+def head_of(answer: FastAnswer, date: str) -> bytes:
+    """Return the head as gunicorn would send it; `date` is the current HTTP date."""
     lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
     return (
-        f"HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {util.http_date()}\r\n"
+        f"HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {date}\r\n"
         f"Connection: keep-alive\r\n{''.join(lines)}\r\n"
     ).encode("latin-1")

@@ -1,6 +1,7 @@
 """The `Content-Disposition` header: RFC 6266, with the names of RFC 8187."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 # `attr-char` of RFC 8187 section 3.2.1: what stands for itself in `filename*`.
@@ -16,6 +17,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _UNSAFE_IN_QUOTES = re.compile(r'[^ -~]|["\\%]')
 
 
+@lru_cache(maxsize=512)
 def attachment(filename: str) -> str:
     """Return the header value that makes a browser save the answer as `filename`."""
     name = _CONTROLS.sub("_", filename.rpartition("/")[2]) or "download"

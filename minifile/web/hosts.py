@@ -7,7 +7,7 @@ reached by a page of another site through DNS rebinding.
 import ipaddress
 import re
 import socket
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, request
@@ -75,6 +75,7 @@ def _matches(name: str, pattern: str) -> bool:
     )
 
 
+@lru_cache(maxsize=256)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name.strip("[]").split("%")[0])

@@ -93,6 +93,15 @@ def test_a_stop_lets_a_running_upload_end(start_server: StartServer):
     assert kept(server)[0] == [(1, 1)]
 
 
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_a_stop_right_after_the_start_is_obeyed(start_server: StartServer, workers: str):
+    """Its workers are being started then, and must not miss it."""
+    for _ in range(3):
+        server = start_server("--workers", workers)
+
+        assert server.stop() == 0
+
+
 def test_a_stop_does_not_wait_for_longer_than_the_setting(start_server: StartServer):
     server = start_server("--workers", "1", stop_timeout="1s")
     path = put(server, bytes(SIZE))
