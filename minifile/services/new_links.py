@@ -16,6 +16,8 @@ from minifile.storage import Batch
 from minifile.values import Role
 
 _LINK, _FILE, _ACCESS = (cast(Table, model.__table__) for model in (Link, File, BrowserAccess))
+# Made once: SQLAlchemy then knows them again without looking at their parts.
+_INSERT_LINK, _INSERT_FILE, _INSERT_ACCESS = insert(_LINK), insert(_FILE), insert(_ACCESS)
 
 
 def save_link(link: Link, batch: Batch, *, owner: str | None, code_length: int) -> None:
@@ -38,15 +40,15 @@ def save_link(link: Link, batch: Batch, *, owner: str | None, code_length: int) 
 
 
 def _insert(connection: Connection, link: Link, owner: str | None) -> None:
-    key = connection.execute(insert(_LINK), _values(link, _LINK)).inserted_primary_key
+    key = connection.execute(_INSERT_LINK, _values(link, _LINK)).inserted_primary_key
     assert key is not None
     link.id = key[0]
     for file in link.files:
         file.link_id, file.created_at = link.id, link.created_at
-    connection.execute(insert(_FILE), [_values(file, _FILE) for file in link.files])
+    connection.execute(_INSERT_FILE, [_values(file, _FILE) for file in link.files])
     if owner is not None:
         connection.execute(
-            insert(_ACCESS),
+            _INSERT_ACCESS,
             {
                 "browser_hash": token_hash(owner),
                 "link_id": link.id,
