@@ -204,7 +204,7 @@ class _Meter:
 
     def _check_type(self) -> None:
         allowed, blocked = self._rules.limits.allowed_types, self._rules.limits.blocked_types
-        # To look for signatures takes longer than all else that a small file needs.
+        # Looking for signatures is not free: `media_type` does it once in any case.
         if allowed or blocked:
             check_type(self._filename, self.head, allowed=allowed, blocked=blocked)
 

@@ -17,6 +17,7 @@ class Batch(Protocol):
     def put(self, key: str, chunks: Iterable[Chunk]) -> None:
         """Write the chunks as a blob; when this returns they are on stable storage.
 
+        Each chunk has been used up when the next is asked for: its buffer is filled again.
         When the iterable or the storage raises, nothing of the blob is left and the error goes
         on. Raises StorageFull when there is no space.
         """

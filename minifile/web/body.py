@@ -188,7 +188,11 @@ def _is_length_reader(reader: Any) -> bool:
 @cache
 def _say_fallback(server: str) -> None:
     """Tell the admin, once, why uploads are not as fast as they could be."""
-    log.warning("Uploads are read by %s itself, which is slower than `minifile serve`.", server)
+    log.warning(
+        "Uploads are read through wsgi.input of %s: more slowly than from the socket that gunicorn"
+        " 27 hands out.",
+        server,
+    )
 
 
 def _read_socket(connection: socket.socket, reader: Any, size_bytes: int) -> Iterator[Received]:

@@ -1,6 +1,8 @@
 """Uploads as they come over the wire: cut, chunked, slow, refused, and from a real curl."""
 
+import hashlib
 import json
+import os
 import re
 import socket
 from pathlib import Path
@@ -42,6 +44,41 @@ def test_a_client_that_vanishes_in_mid_body_leaves_nothing(server: RunningServer
     assert answer.text == (
         f"The upload was cut short: {len(body)} of 1000000 bytes arrived. Nothing was kept.\n"
     )
+
+
+@pytest.mark.parametrize("how", ["PUT", "POST"])
+def test_a_large_upload_is_kept_byte_for_byte(server: RunningServer, how: str):
+    content = os.urandom(9_000_001)
+    before, after, lines = b"", b"", ["Accept: application/json"]
+    if how == "POST":
+        before, after = FILE.removesuffix(b"alpha\r\n"), b"\r\n--limit--\r\n"
+        lines.append(FORM)
+    length = f"Content-Length: {len(before) + len(content) + len(after)}"
+    path = "/large.bin" if how == "PUT" else "/"
+
+    answer = ask(server, head(server, f"{how} {path}", length, *lines) + before + content + after)
+
+    [file] = json.loads(answer.text)["files"]
+    assert file["sha256"] == hashlib.sha256(content).hexdigest()
+    assert get(server, urlsplit(file["url"]).path).body == content
+
+
+def test_a_client_that_vanishes_in_a_large_upload_leaves_nothing(server: RunningServer):
+    data = head(server, "PUT /large.bin", "Content-Length: 20000000") + bytes(9_000_000)
+
+    with nothing_kept(server):
+        answer = ask(server, data, half_close=True)
+
+    assert answer.text.startswith("The upload was cut short: 9000000 of 20000000 bytes arrived.")
+
+
+def test_a_large_upload_of_another_digest_leaves_nothing(server: RunningServer):
+    lines = ["Content-Length: 9000000", f"X-Content-SHA256: {'0' * 64}"]
+
+    with nothing_kept(server):
+        answer = ask(server, head(server, "PUT /large.bin", *lines) + bytes(9_000_000))
+
+    assert answer.status == 422
 
 
 def test_a_form_cut_in_its_last_file_leaves_nothing(server: RunningServer):

@@ -258,7 +258,7 @@ def test_a_slower_way_is_told_once_in_the_log(caplog: pytest.LogCaptureFixture):
         list(plain(b"alpha", 5).chunks())
 
     [record] = caplog.records
-    assert "slower than `minifile serve`" in record.getMessage()
+    assert "through wsgi.input of this server" in record.getMessage()
 
 
 @pytest.mark.parametrize(
