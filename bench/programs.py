@@ -28,8 +28,9 @@ class Program:
     environment: Callable[[Path], Mapping[str, str]] = lambda _folder: {}
 
 
-def _minifile(module: str) -> Callable[[Path, int], list[str]]:
-    return lambda _folder, port: [sys.executable, "-m", module, "serve", "--port", str(port)]
+def _minifile(module: str, *options: str) -> Callable[[Path, int], list[str]]:
+    program = [sys.executable, "-m", module, *options, "serve", "--port"]
+    return lambda _folder, port: [*program, str(port)]
 
 
 def _minifile_environment(folder: Path) -> Mapping[str, str]:
@@ -47,6 +48,8 @@ def _same_name(name: str, _answer: Answer) -> str:
 
 SHIPPED = "minifile"
 UNSYNCED = "minifile, no fsync"
+# The same without SHA-256 and CRC-32: what moving the bytes costs.
+UNHASHED = "minifile, no fsync, no hash"
 # No peer: what the client reaches where a server only moves bytes.
 CEILING = "bare sockets"
 
@@ -68,6 +71,15 @@ PROGRAMS = [
         locate=_minifile_path,
         form=Form("/"),
         takes_put=True,
+        environment=_minifile_environment,
+    ),
+    Program(
+        name=UNHASHED,
+        command=_minifile("bench.serving", "--without-hash"),
+        locate=_minifile_path,
+        form=Form("/"),
+        takes_put=True,
+        groups=frozenset({"upload"}),
         environment=_minifile_environment,
     ),
     Program("nginx", peers.nginx, _same_name, takes_put=True),

@@ -1,4 +1,7 @@
-"""`python -m bench.serving serve …`: minifile without any fsync, to measure what they cost."""
+"""`python -m bench.serving [--without-hash] serve …`: minifile without any fsync.
+
+To measure what a part costs, it is left out here, by an argument and no setting.
+"""
 
 import sys
 from dataclasses import replace
@@ -7,23 +10,38 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from minifile import create_app, extensions
+from minifile.services import uploads
+from minifile.services.checksums import Checksums
 from minifile.storage.local import LocalStorage
+from minifile.values import Chunk
 from minifile.web.current import instance_of
 
+_WITHOUT_HASH = "--without-hash"
 
-def create_unsynced_app() -> Flask:
+
+class _NoChecksums(Checksums):
+    """Counts the bytes and does not look at them."""
+
+    def update(self, chunk: Chunk) -> None:
+        self.size_bytes += len(chunk)
+
+
+def create_unsynced_app(*, hashes: bool = True) -> Flask:
     """Return the application as shipped, but for the fsyncs of blobs and of the database."""
     app = create_app()
     instance = instance_of(app)
     root = instance.settings.storage_url.removeprefix("file:")
     app.extensions["minifile"] = replace(instance, storage=LocalStorage(root, sync=False))
     extensions.SYNCHRONOUS.update({True: "OFF", False: "OFF"})
+    if not hashes:
+        uploads.Checksums = _NoChecksums
     return app
 
 
 def main() -> None:
-    app = create_unsynced_app()
-    app.cli.main(sys.argv[1:], prog_name="serving", obj=ScriptInfo(create_app=lambda: app))
+    arguments = [argument for argument in sys.argv[1:] if argument != _WITHOUT_HASH]
+    app = create_unsynced_app(hashes=_WITHOUT_HASH not in sys.argv)
+    app.cli.main(arguments, prog_name="serving", obj=ScriptInfo(create_app=lambda: app))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """Uploads: large ones by PUT and by form, several at once, many small ones."""
 
-import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bench import wrk
 from bench.client import post, put, tus
 from bench.counting import Tally, count_links
-from bench.programs import SHIPPED, UNSYNCED
-from bench.results import Goal, Row, median
+from bench.programs import SHIPPED, UNHASHED, UNSYNCED
+from bench.results import Goal, Row
 from bench.rounds import Notes, Options, Samples, column, run_rounds
 from bench.running import Server, Watch
 
@@ -32,10 +31,9 @@ def measure_uploads(servers: list[Server], options: Options) -> list[Row]:
     )
     # Those without a PUT stand beside ours with their forms.
     puts = {**forms, **puts}
-    hash_seconds = median([_hash_seconds(options) for _ in range(options.rounds)])
     rows = []
     for how, samples, notes in (("PUT", puts, put_notes), ("multipart", forms, form_notes)):
-        rows += _upload_rows(how, samples, notes, hash_seconds)
+        rows += _upload_rows(how, samples, notes)
     return rows
 
 
@@ -43,19 +41,15 @@ def _puts(server: Server) -> bool:
     return server.program.takes_put
 
 
-def _upload_rows(how: str, samples: Samples, notes: Notes, hash_seconds: float) -> list[Row]:
+def _upload_rows(how: str, samples: Samples, notes: Notes) -> list[Row]:
     speeds, cpu, client = (column(samples, index) for index in range(3))
-    unhashed = {**cpu}
-    for name in {SHIPPED, UNSYNCED} & set(cpu):
-        unhashed[name] = [seconds - hash_seconds for seconds in cpu[name]]
-    title = f"{how}: server CPU, ours without the {hash_seconds:.2f} s of SHA-256"
     goal = Goal(0.75, "nginx", at_most=True)
     return [
         Row(f"{how}, without fsync, in memory", "MiB/s", UNSYNCED, speeds, _SPEED_GOALS, notes),
         # No goal: nobody else syncs, and nobody else is on the disk. The ratios say it.
         Row(f"{how}, with fsync, on the disk", "MiB/s", SHIPPED, speeds, (), notes),
         Row(f"{how}: server CPU", "s/GiB", UNSYNCED, cpu, (), notes),
-        Row(title, "s/GiB", UNSYNCED, unhashed, (goal,), notes),
+        Row(f"{how}: server CPU, hash left out", "s/GiB", UNHASHED, cpu, (goal,), notes),
         Row(f"{how}: CPU of the client", "s/GiB", "", client, (), notes),
     ]
 
@@ -82,16 +76,6 @@ def send_one(server: Server, options: Options, name: str, *, form: bool) -> str:
     else:
         answer = put(server.port, name, options.source)
     return program.locate(name, answer)
-
-
-def _hash_seconds(options: Options) -> float:
-    """Return the CPU seconds that SHA-256 of a GiB costs here, alone."""
-    piece = bytes(MIB)
-    digest = hashlib.sha256()
-    started = time.thread_time()
-    for _ in range(options.size_bytes // MIB):
-        digest.update(piece)
-    return (time.thread_time() - started) * GIB / options.size_bytes
 
 
 def measure_memory(servers: list[Server], options: Options) -> list[Row]:
