@@ -162,4 +162,5 @@ def _start(session: Session, *, durable: bool) -> None:
 
 def release_connection() -> None:
     """Give the connection back before a long transfer, which must not hold a transaction."""
-    db.session.commit()
+    if db.session.registry.has():
+        db.session.commit()

@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,23 +12,37 @@ from gunicorn.glogging import Logger
 from minifile.download.fast import FastAnswer, FastRequest
 from minifile.server.handing import HandedTransfer
 
-ACCESS_FORMAT = '%(h)s "%(m)s %(route)s" link=%(link)s %(s)s %(B)s bytes %(L)s s'
+
+@dataclass(slots=True)
+class AccessLine:
+    """What the log says of a request; `sent` and `seconds` once it is over."""
+
+    address: str
+    method: str
+    route: str
+    link_id: str
+    status: str
+    sent: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f'{self.address} "{self.method} {self.route}" link={self.link_id} {self.status}'
+            f" {self.sent} bytes {self.seconds:.6f} s"
+        )
 
 
-def fast_line(request: FastRequest, answer: FastAnswer, seconds: float) -> str:
-    """Return the access line of a request that went the short way."""
+def fast_line(request: FastRequest, answer: FastAnswer, seconds: float) -> AccessLine:
+    """Return the line of a request that went the short way."""
     sent = answer.transfer.accepted
-    return (
-        f'{request.address} "GET {request.route}" link={answer.link_id} 200 {sent} bytes'
-        f" {seconds:.6f} s"
-    )
+    link_id = str(answer.link_id)
+    return AccessLine(request.address, "GET", request.route, link_id, "200", sent, seconds)
 
 
 class RouteLogger(Logger):
     """gunicorn's logger; its access line knows the rule of the route, never the path asked."""
 
     def setup(self, cfg: Any) -> None:
-        cfg.set("access_log_format", ACCESS_FORMAT)
         super().setup(cfg)  # type: ignore[no-untyped-call]
         _log_to_stderr(logging.getLogger("minifile"))
 
@@ -50,34 +65,25 @@ class RouteLogger(Logger):
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """Log a request; an answer that the sender has taken over is logged when it is over."""
         handed: HandedTransfer | None = environ.get("minifile.handed")
+        line = AccessLine(
+            address=environ.get("REMOTE_ADDR", "-"),
+            method=environ.get("REQUEST_METHOD", "-"),
+            route=environ.get("minifile.route", "-"),
+            link_id=environ.get("minifile.link_id", "-"),
+            status=str(resp.status).partition(" ")[0],
+            sent=resp.sent if handed is None else handed.transfer.accepted,
+            seconds=request_time.total_seconds(),
+        )
         if handed is None or handed.sending is None:
-            super().access(resp, req, environ, request_time)  # type: ignore[no-untyped-call]
+            self.access_log.info("%s", line)
             return
-        began = time.monotonic() - request_time.total_seconds()
-        atoms, transfer = self.atoms(resp, req, environ, request_time), handed.transfer
+        began, transfer = time.monotonic() - line.seconds, handed.transfer
 
         def log_over() -> None:
-            took = f"{time.monotonic() - began:.6f}"
-            self.access_log.info(ACCESS_FORMAT, {**atoms, "B": transfer.accepted, "L": took})
+            line.sent, line.seconds = transfer.accepted, time.monotonic() - began
+            self.access_log.info("%s", line)
 
         handed.sending.log = log_over
-
-    def atoms(
-        self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
-    ) -> dict[str, Any]:
-        atoms: dict[str, Any] = super().atoms(  # type: ignore[no-untyped-call]
-            resp, req, environ, request_time
-        )
-        handed: HandedTransfer | None = environ.get("minifile.handed")
-        return {
-            "h": atoms["h"],
-            "m": atoms["m"],
-            "route": environ.get("minifile.route", "-"),
-            "link": environ.get("minifile.link_id", "-"),
-            "s": atoms["s"],
-            "B": atoms["B"] if handed is None else handed.transfer.accepted,
-            "L": atoms["L"],
-        }
 
 
 def _log_to_stderr(logger: logging.Logger) -> None:

@@ -133,7 +133,7 @@ class Worker(ParkingWorker):
             self._begin_sending(each.connection, answer, date)
             lines.append(fast_line(each.request, answer, time.monotonic() - each.at))
         if lines:
-            self.log.access_log.info("%s", "\n".join(lines))
+            self.log.access_log.info("%s", "\n".join(map(str, lines)))
 
     def _is_ready(self, connection: Connection) -> bool:
         """Say whether a connection that has asked is still here, and its last answer settled."""
