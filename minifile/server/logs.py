@@ -62,7 +62,13 @@ class RouteLogger(Logger):
             return
         super().exception(msg, *args, **kwargs)  # type: ignore[no-untyped-call]
 
-    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+    def access(
+        self,
+        resp: Any,
+        req: Any,  # noqa: ARG002 (what is wanted of it stands in the environment)
+        environ: dict[str, Any],
+        request_time: timedelta,
+    ) -> None:
         """Log a request; an answer that the sender has taken over is logged when it is over."""
         handed: HandedTransfer | None = environ.get("minifile.handed")
         line = AccessLine(
