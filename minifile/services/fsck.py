@@ -51,7 +51,7 @@ def list_faults(*, storage: Storage, digests: bool = False) -> Iterator[Finding]
         fault = _fault(file, storage, digests=digests)
         if fault is not None:
             yield Finding(fault, file.storage_key, file.link_id, file.id)
-    for blob in orphan_blobs(storage):
+    for blob in orphan_blobs(storage, hurried=True):
         yield Finding(ORPHAN, blob.key)
 
 

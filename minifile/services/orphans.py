@@ -1,6 +1,7 @@
 """Orphans: blobs without a row, which crashes leave, and their sweep."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 
 from sqlalchemy import select
@@ -20,14 +21,14 @@ def sweep_orphans(storage: Storage) -> int:
     return count
 
 
-def orphan_blobs(storage: Storage) -> Iterator[StoredBlob]:
+def orphan_blobs(storage: Storage, *, hurried: bool = False) -> Iterator[StoredBlob]:
     """Yield the blobs that no row names and no live upload holds.
 
-    Every blob of the storage is looked at, a page at a time and unhurried.
+    Every blob of the storage is looked at, a page at a time, with rests unless somebody waits.
     """
     blobs = storage.blobs()
     while True:
-        with unhurried():
+        with nullcontext() if hurried else unhurried():
             page = list(islice(blobs, ROWS))
             orphans = _orphans_among(page, storage)
         if not page:

@@ -15,19 +15,20 @@ from minifile.extensions import db, release_connection, write_transaction
 ROWS = 500
 # A writer that waits gets its turn in the meantime.
 _LEAST_REST_SECONDS = 0.005
+_RESTS = 3
 
 T = TypeVar("T")
 
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Rest afterwards for as long as the block took.
+    """Rest afterwards for three times as long as the block took.
 
-    So a job takes half of a core, and of the disk, however much it has to do.
+    So a job takes a quarter of a core, and of the disk, however much it has to do.
     """
     started = time.monotonic()
     yield
-    time.sleep(max(_LEAST_REST_SECONDS, time.monotonic() - started))
+    time.sleep(max(_LEAST_REST_SECONDS, _RESTS * (time.monotonic() - started)))
 
 
 @contextmanager
