@@ -1,4 +1,4 @@
-"""When jobs run: the purge, once an interval among all processes.
+"""When jobs run: the purge, once an interval among all processes; the log's write-back.
 
 Every worker process has a scheduler and asks often; the lease row lets one of them through an
 interval. So a run that was missed, because no server was up, happens soon after the start.
@@ -13,8 +13,10 @@ from datetime import timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
+from minifile.extensions import DATABASE_UNAVAILABLE
 from minifile.services.leases import take_lease
 from minifile.services.purge import purge_expired
+from minifile.services.write_back import write_back
 from minifile.web.current import (
     current_rates,
     current_settings,
@@ -27,6 +29,8 @@ log = logging.getLogger("minifile")
 
 PURGE = "purge"
 _ASK_EVERY = timedelta(minutes=1)
+WRITE_BACK = "write back"
+_WRITE_BACK_EVERY = timedelta(seconds=1)
 
 
 def start_scheduler(app: Flask) -> BackgroundScheduler:
@@ -45,8 +49,26 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
         # However late: a suspended machine must not lose a run.
         misfire_grace_time=None,
     )
+    scheduler.add_job(
+        _run_write_back,
+        "interval",
+        args=[app],
+        seconds=_WRITE_BACK_EVERY.total_seconds(),
+        id=WRITE_BACK,
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
     scheduler.start()
     return scheduler
+
+
+def _run_write_back(app: Flask) -> None:
+    try:
+        with app.app_context():
+            write_back()
+    except DATABASE_UNAVAILABLE:
+        log.exception("the database's log could not be written back; tried again soon")
 
 
 def _run_purge(app: Flask) -> None:

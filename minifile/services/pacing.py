@@ -1,6 +1,5 @@
 """How jobs in the background give way to those who are served: pages, and rests between them."""
 
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from minifile.extensions import db, release_connection, write_transaction
+from minifile.services.write_back import write_back
 
 # What one transaction reads or writes at most: SQLite's write lock is held for some 10 ms.
 ROWS = 500
@@ -41,16 +41,7 @@ def unhurried_transaction(*, durable: bool = False) -> Iterator[Session]:
     with unhurried():
         with write_transaction(durable=durable) as session:
             yield session
-        if db.engine.dialect.name == "sqlite":
-            _write_back()
-
-
-def _write_back() -> None:
-    with db.engine.connect() as connection:
-        # Past SQLAlchemy, which would begin a transaction. PASSIVE waits for nobody.
-        database = connection.connection.driver_connection
-        assert isinstance(database, sqlite3.Connection)
-        database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        write_back()
 
 
 def read_page(query: Select[T], at_most: int = ROWS) -> Sequence[T]:
