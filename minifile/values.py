@@ -92,6 +92,11 @@ class FileRecord:
     created_at: datetime
 
 
+def downloads_left(max_downloads: int | None, download_count: int) -> int | None:
+    """Return how many downloads are left; None without a limit."""
+    return None if max_downloads is None else max(0, max_downloads - download_count)
+
+
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
     """A link with its files in order, as the rows were read: what answers and rules look at."""
@@ -114,9 +119,7 @@ class LinkRecord:
 
     @property
     def downloads_left(self) -> int | None:
-        if self.max_downloads is None:
-            return None
-        return max(0, self.max_downloads - self.download_count)
+        return downloads_left(self.max_downloads, self.download_count)
 
     @property
     def is_exhausted(self) -> bool:

@@ -20,7 +20,8 @@ from typing import BinaryIO
 from flask import Flask
 
 from minifile.download.representation import bytes_headers, file_representation
-from minifile.download.response import Recipient, Source, Transfer, settle_and_commit
+from minifile.download.response import Recipient, Transfer, settle_and_commit
+from minifile.download.sources import file_source
 from minifile.errors import MinifileError
 from minifile.extensions import DATABASE_UNAVAILABLE
 from minifile.services.clients import network_of
@@ -44,6 +45,8 @@ _HEAD = re.compile(
     rb"(?P<fields>(?:[A-Za-z-]{1,40}: ?[!-~](?:[ -~]{0,500})\r\n){1,8})\r\n"
 )
 _MAX_HEAD = 2048
+# What the long way answers, or logs.
+_REFUSALS = (MinifileError, OSError, *DATABASE_UNAVAILABLE)
 # A request with any other field has a meaning that only the long way knows.
 _FIELDS = {"host", "user-agent", "accept", "accept-encoding", "connection"}
 
@@ -80,7 +83,7 @@ class Prepared:
     link: LinkRecord
     file: FileRecord
     blob: BinaryIO
-    address: str
+    network: str
     work: Work[Ticket]
 
     @property
@@ -130,7 +133,12 @@ class FastDownloads:
 
         None stands for a request that has to go the long way. Every ended transfer is released.
         """
-        outcomes = settle_and_commit(ended, [each.work for each in prepared], durable=durable)
+        try:
+            outcomes = settle_and_commit(ended, [each.work for each in prepared], durable=durable)
+        except _REFUSALS:
+            for each in prepared:
+                self.drop(each)
+            return [None] * len(prepared)
         return [
             self._answer(each, outcome) for each, outcome in zip(prepared, outcomes, strict=True)
         ]
@@ -138,7 +146,7 @@ class FastDownloads:
     def drop(self, prepared: Prepared) -> None:
         """Let go of a prepared request that is not answered here."""
         prepared.blob.close()
-        self._instance.transfers.end(prepared.address)
+        self._instance.transfers.end(prepared.network)
 
     def _trusts(self, host: str) -> bool:
         try:
@@ -161,7 +169,7 @@ class FastDownloads:
             if file is None or file.size_bytes > MAX_BYTES:
                 return None
             self._instance.transfers.begin(network)
-        except (MinifileError, *DATABASE_UNAVAILABLE):
+        except _REFUSALS:
             return None
         try:
             prepared = prepare_file(
@@ -172,7 +180,7 @@ class FastDownloads:
                 lease=self._instance.settings.delivery_lease,
                 now=now,
             )
-        except (MinifileError, OSError):
+        except _REFUSALS:
             self._instance.transfers.end(network)
             return None
         assert prepared.work is not None
@@ -183,13 +191,8 @@ class FastDownloads:
             self.drop(opened)
             return None
         ticket, file = outcome.value(), opened.file
-        source = Source(
-            pieces=iter([(opened.blob, Span(0, file.size_bytes))]),
-            ticket=ticket,
-            files_sent=lambda sent: {file.id: sent},
-            close=opened.blob.close,
-        )
-        recipient = Recipient(self._app, opened.address, opened.request.connection)
+        source = file_source(file.id, opened.blob, Span(0, file.size_bytes), ticket)
+        recipient = Recipient(self._app, opened.network, opened.request.connection)
         what = file_representation(file)
         headers = {
             "Content-Length": str(file.size_bytes),

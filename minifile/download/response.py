@@ -14,8 +14,9 @@ from typing import Any, BinaryIO, TypeVar
 from flask import Flask, request
 
 from minifile.download.renewals import Running, renewals
-from minifile.services.commits import Outcome, Work, commit, commit_all
-from minifile.services.deliveries import Ticket, ending
+from minifile.services.commits import Outcome, Work, commit_all
+from minifile.services.deliveries import Ticket
+from minifile.services.settling import ending
 from minifile.values import Span
 from minifile.web.connection import OutgoingBytes, socket_of
 from minifile.web.current import (
@@ -31,7 +32,8 @@ log = logging.getLogger("minifile")
 T = TypeVar("T")
 
 CHUNK_BYTES = 256 * 1024
-_STALL_SECONDS = 10.0
+# For so long is waited for an acknowledgement that does not come.
+_ACK_SECONDS = 10.0
 
 Piece = bytes | tuple[BinaryIO, Span]
 
@@ -52,10 +54,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who takes the bytes: by address for the share of transfers, by connection for the count."""
+    """Who takes the bytes: by network for the share of transfers, by connection for the count."""
 
     app: Flask
-    address: str
+    network: str
     connection: socket | None
 
 
@@ -117,31 +119,19 @@ class Transfer:
         finally:
             if self._running is not None:
                 renewals.forget(self._running)
-            instance_of(self._recipient.app).transfers.end(self._recipient.address)
+            instance_of(self._recipient.app).transfers.end(self._recipient.network)
 
     def close(self) -> None:
         """Settle: count what was sent, give back what was not."""
-        if self._is_closed:
-            return
-        try:
-            self._settle()
-        finally:
-            self.release()
+        if not self._is_closed:
+            with self._recipient.app.app_context():
+                settle_and_commit([self], [])
 
     def log_unsettled(self, error: BaseException) -> None:
         """Log that settling failed. The reserved bytes stay spent, as after a crash."""
         ticket = self._source.ticket
         link_id = "-" if ticket is None else ticket.link_id
         log.error("link %s: a delivery could not be settled", link_id, exc_info=error)
-
-    def _settle(self) -> None:
-        try:
-            work = self.ending()
-            if work is not None:
-                with self._recipient.app.app_context():
-                    commit(work, durable=False)
-        except Exception as error:  # noqa: BLE001 (logged with its trace)
-            self.log_unsettled(error)
 
     def progress(self) -> int:
         """Return how much has arrived so far, or what the kernel took where that is unknown."""
@@ -157,13 +147,13 @@ class Transfer:
         if self._recipient.connection.fileno() < 0:
             # Closed before the kernel was asked: what it had taken may have been sent.
             return self.accepted, 0
-        return self._outgoing.poll(stall_seconds=_STALL_SECONDS)
+        return self._outgoing.poll(stall_seconds=_ACK_SECONDS)
 
     def _wait(self) -> tuple[int, int]:
         """Return how many bytes of the answer were sent, and how many arrived."""
         if not self.is_settled():
             assert self._outgoing is not None
-            self._known = self._outgoing.finish(stall_seconds=_STALL_SECONDS)
+            self._known = self._outgoing.finish(stall_seconds=_ACK_SECONDS)
         assert self._known is not None
         return self._known
 
@@ -173,18 +163,20 @@ def settle_and_commit(
 ) -> list[Outcome[T]]:
     """Settle ended transfers and run other works, in one commit; return the works' outcomes.
 
-    Waits until it is known of each transfer how much arrived, and releases them all. What can't
-    be settled is logged. Needs an application context.
+    Waits until it is known of each transfer how much arrived, and releases them all, whatever
+    happens. What can't be settled is logged. Needs an application context.
     """
-    endings = [(each, work) for each in ended if (work := each.ending()) is not None]
-    everything: list[Work[Any]] = [*(work for _, work in endings), *works]
-    outcomes = commit_all(everything, durable=durable)
-    for (transfer, _), outcome in zip(endings, outcomes, strict=False):
-        if outcome.error is not None:
-            transfer.log_unsettled(outcome.error)
-    for transfer in ended:
-        transfer.release()
-    return outcomes[len(endings) :]
+    try:
+        endings = [(each, work) for each in ended if (work := each.ending()) is not None]
+        everything: list[Work[Any]] = [*(work for _, work in endings), *works]
+        outcomes = commit_all(everything, durable=durable)
+        for (transfer, _), outcome in zip(endings, outcomes, strict=False):
+            if outcome.error is not None:
+                transfer.log_unsettled(outcome.error)
+        return outcomes[len(endings) :]
+    finally:
+        for transfer in ended:
+            transfer.release()
 
 
 def current_recipient() -> Recipient:

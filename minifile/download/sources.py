@@ -2,9 +2,11 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from typing import BinaryIO
 
 from minifile.download.response import Piece, Source
 from minifile.services.archive import Layout
+from minifile.services.deliveries import Ticket
 from minifile.services.downloads import Reading, open_archive, open_file
 from minifile.storage import Storage
 from minifile.values import FileRecord, Span
@@ -14,12 +16,16 @@ from minifile.web.current import current_settings, current_storage, utcnow
 def open_file_source(reading: Reading, file: FileRecord, span: Span) -> Source:
     """Open a span of a file for sending. Raises what `services.downloads.open_file` raises."""
     opened = open_file(reading, file, span, storage=current_storage(), lease=_lease(), now=utcnow())
-    file_id = file.id
+    return file_source(file.id, opened.blob, span, opened.ticket)
+
+
+def file_source(file_id: int, blob: BinaryIO, span: Span, ticket: Ticket | None) -> Source:
+    """Return a span of one file, open and counted, as what is sent."""
     return Source(
-        pieces=iter([(opened.blob, span)]),
-        ticket=opened.ticket,
+        pieces=iter([(blob, span)]),
+        ticket=ticket,
         files_sent=lambda sent: {file_id: sent},
-        close=opened.blob.close,
+        close=blob.close,
     )
 
 

@@ -54,21 +54,3 @@ class Link(Base):
     files: Mapped[list["File"]] = relationship(
         back_populates="link", order_by="File.position", passive_deletes=True
     )
-
-    @property
-    def is_locked(self) -> bool:
-        return self.password_hash is not None
-
-    @property
-    def downloads_left(self) -> int | None:
-        if self.max_downloads is None:
-            return None
-        return max(0, self.max_downloads - self.download_count)
-
-    @property
-    def is_exhausted(self) -> bool:
-        return self.downloads_left == 0
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(file.size_bytes for file in self.files)

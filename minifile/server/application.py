@@ -18,8 +18,8 @@ from minifile.download.response import Transfer
 from minifile.scheduler import start_scheduler
 from minifile.server.balance import Balance
 from minifile.server.continuing import invitation_of
-from minifile.server.handing import HandedTransfer
 from minifile.server.logs import RouteLogger
+from minifile.server.passing import PassedTransfer
 from minifile.server.signals import hold_signals_at_fork, release_signals
 from minifile.server.sizing import default_threads, default_workers
 from minifile.server.worker import Worker
@@ -65,9 +65,9 @@ class Server(BaseApplication):
         connection = socket_of(environ)
         if not isinstance(answer, Transfer) or connection is None:
             return answer
-        handed = HandedTransfer(answer, connection, _serving.hand_over)
-        environ["minifile.handed"] = handed
-        return handed
+        passed = PassedTransfer(answer, connection, _serving.pass_on)
+        environ["minifile.passed"] = passed
+        return passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,8 @@ def raise_open_files_limit() -> None:
 def _note_request(worker: Any, request: Any) -> None:
     _serving.request = request
     _serving.invitation = invitation_of(request)
-    # Stock gthread has no sender; its threads send to the end.
-    _serving.hand_over = getattr(worker, "hand_over", None)
+    # Stock gthread has no pump; its threads send to the end.
+    _serving.pass_on = getattr(worker, "pass_on", None)
 
 
 def _start_jobs(worker: Any, app: Flask) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from minifile.download.fast import FastAnswer, FastRequest
-from minifile.server.handing import HandedTransfer
+from minifile.server.passing import PassedTransfer
 
 
 @dataclass(slots=True)
@@ -69,27 +69,27 @@ class RouteLogger(Logger):
         environ: dict[str, Any],
         request_time: timedelta,
     ) -> None:
-        """Log a request; an answer that the sender has taken over is logged when it is over."""
-        handed: HandedTransfer | None = environ.get("minifile.handed")
+        """Log a request; an answer that the pump has taken over is logged when it is over."""
+        passed: PassedTransfer | None = environ.get("minifile.passed")
         line = AccessLine(
             address=environ.get("REMOTE_ADDR", "-"),
             method=environ.get("REQUEST_METHOD", "-"),
             route=environ.get("minifile.route", "-"),
             link_id=environ.get("minifile.link_id", "-"),
             status=str(resp.status).partition(" ")[0],
-            sent=resp.sent if handed is None else handed.transfer.accepted,
+            sent=resp.sent if passed is None else passed.transfer.accepted,
             seconds=request_time.total_seconds(),
         )
-        if handed is None or handed.sending is None:
+        if passed is None or passed.sending is None:
             self.access_log.info("%s", line)
             return
-        began, transfer = time.monotonic() - line.seconds, handed.transfer
+        began, transfer = time.monotonic() - line.seconds, passed.transfer
 
         def log_over() -> None:
             line.sent, line.seconds = transfer.accepted, time.monotonic() - began
             self.access_log.info("%s", line)
 
-        handed.sending.log = log_over
+        passed.sending.log = log_over
 
 
 def _log_to_stderr(logger: logging.Logger) -> None:

@@ -47,9 +47,13 @@ class Connection(TConn):
         self.deadline = 0.0
         self.is_lingering = False
         self.blocked: Sending | None = None
-        """An answer that a thread could not send at once; the sender goes on with it."""
-        self.unsettled: Sending | None = None
-        """The answer that the poller has sent, until it is known how much of it arrived."""
+        """An answer that a thread could not send at once; the pump goes on with it."""
+
+
+def keeps_connection(future: Any) -> bool:
+    """Say whether a thread that served a request wants the connection kept."""
+    failed = future.cancelled() or future.exception() is not None
+    return not failed and bool(future.result())
 
 
 class ParkingWorker(ThreadWorker):
@@ -119,8 +123,7 @@ class ParkingWorker(ThreadWorker):
 
     def finish_request(self, connection: Connection, future: Any) -> None:
         """Go on with a connection whose request a thread has answered."""
-        failed = future.cancelled() or future.exception() is not None
-        self.next_request(connection, keeps=not failed and bool(future.result()))
+        self.next_request(connection, keeps=keeps_connection(future))
 
     # What a worker with more abilities does otherwise.
 

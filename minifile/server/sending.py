@@ -1,7 +1,7 @@
 """Sending an answer's bytes: by `sendfile`, without a thread for each slow client.
 
 A response is begun by the thread that made it. As soon as the kernel takes no more, the rest is
-handed to one thread of the process that waits for all slow clients at once (epoll) and goes on
+passed to one thread of the process that waits for all slow clients at once (epoll) and goes on
 where the kernel has room. `sendfile` copies nothing into the program (sendfile(2)).
 """
 
@@ -25,7 +25,7 @@ log = logging.getLogger("minifile")
 # What one client gets before the next one's turn comes.
 _AT_ONCE = 2 * 2**20
 # A client that takes nothing for so long is given up.
-_STALL_SECONDS = 60.0
+STALL_SECONDS = 60.0
 # How long is waited for the last acknowledgements before they are looked at again.
 _LOOK_SECONDS = 0.002
 _PAUSE_SECONDS = 1.0
@@ -120,17 +120,18 @@ def advance(sending: Sending) -> Progress:
 
 @dataclass(eq=False, slots=True)
 class _Job:
-    """A sending in the hands of the sender; `is_over` is told whether all was sent."""
+    """A sending in the hands of the pump; `when_over` is told whether all was sent."""
 
     sending: Sending
-    is_over: Callable[[bool], None]
+    when_over: Callable[[bool], None]
     moved_at: float
     seen: int = -1
+    is_ending: bool = False
     is_whole: bool = False
     look_at: float = 0.0
 
 
-class Sender:
+class Pump:
     """One thread that goes on with all answers that the kernel could not take at once."""
 
     def __init__(self, app: Flask) -> None:
@@ -144,18 +145,20 @@ class Sender:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._epoll.register(self._wake_read, select.EPOLLIN)
-        threading.Thread(target=self._run, name="sender", daemon=True).start()
+        threading.Thread(target=self._run, name="pump", daemon=True).start()
 
-    def take(self, sending: Sending, is_over: Callable[[bool], None]) -> None:
-        """Go on with a sending that is blocked; `is_over` is called once it has been settled."""
-        self._hand_over(_Job(sending, is_over, time.monotonic()))
+    def take(self, sending: Sending, when_over: Callable[[bool], None]) -> None:
+        """Go on with a sending that is blocked; `when_over` is called once it has been settled."""
+        self._receive(_Job(sending, when_over, time.monotonic()))
 
-    def settle(self, sending: Sending, *, is_whole: bool, is_over: Callable[[bool], None]) -> None:
+    def settle(
+        self, sending: Sending, *, is_whole: bool, when_over: Callable[[bool], None]
+    ) -> None:
         """Settle what has been sent, once it is known how much arrived."""
         now = time.monotonic()
-        self._hand_over(_Job(sending, is_over, now, is_whole=is_whole, look_at=now))
+        self._receive(_Job(sending, when_over, now, is_ending=True, is_whole=is_whole))
 
-    def _hand_over(self, job: _Job) -> None:
+    def _receive(self, job: _Job) -> None:
         self._arriving.append(job)
         try:
             os.write(self._wake_write, b"\0")
@@ -169,7 +172,7 @@ class Sender:
                 try:
                     self._round()
                 except Exception:
-                    log.exception("the sender goes on with the next round")
+                    log.exception("the pump goes on with the next round")
 
     def _round(self) -> None:
         for descriptor, _ in self._epoll.poll(_LOOK_SECONDS if self._ending else _PAUSE_SECONDS):
@@ -184,7 +187,7 @@ class Sender:
         os.read(self._wake_read, 4096)
         while self._arriving:
             job = self._arriving.popleft()
-            if job.look_at:
+            if job.is_ending:
                 self._ending.add(job)
                 continue
             descriptor = job.sending.connection.fileno()
@@ -212,7 +215,7 @@ class Sender:
             arrived = job.sending.transfer.progress()
             if arrived != job.seen:
                 job.seen, job.moved_at = arrived, now
-            elif job.moved_at < now - _STALL_SECONDS:
+            elif job.moved_at < now - STALL_SECONDS:
                 self._end(job, is_whole=False)
 
     def _settle(self, now: float) -> None:
@@ -224,7 +227,7 @@ class Sender:
             settle_and_commit([job.sending.transfer for job in known], [])
         finally:
             for job in known:
-                job.is_over(job.is_whole)
+                job.when_over(job.is_whole)
 
 
 def _is_known(job: _Job, now: float) -> bool:

@@ -1,9 +1,9 @@
 """The worker: answers what is plain in the poller, and lets nobody wait for a slow client.
 
 - Plain requests for small files are answered by the poller, all that came at once with one
-  commit (`download/fast.py`). Where a limit makes the commit durable, the counter waits for the
-  disk meanwhile (`server/counter.py`). Everything else goes to a thread.
-- What the kernel does not take of an answer at once goes to the sender (`server/sending.py`).
+  commit (`download/fast.py`). Where a limit makes the commit durable, another thread waits for the
+  disk meanwhile (`server/limited.py`). Everything else goes to a thread.
+- What the kernel does not take of an answer at once goes to the pump (`server/sending.py`).
 """
 
 import threading
@@ -17,12 +17,12 @@ from gunicorn import SERVER, util
 
 from minifile.download.fast import FastAnswer, FastDownloads
 from minifile.download.response import Transfer
-from minifile.server.counter import Asked, Counter
+from minifile.server.limited import Asked, LimitedDownloads
 from minifile.server.logs import fast_line
-from minifile.server.parking import Connection, ParkingWorker
-from minifile.server.sending import Progress, Sender, Sending, advance
+from minifile.server.parking import Connection, ParkingWorker, keeps_connection
+from minifile.server.sending import Progress, Pump, Sending, advance
 
-# Acknowledgements that are not there after so long are waited for by the sender.
+# Acknowledgements that are not there after so long are waited for by the pump.
 _ACK_SECONDS = 0.002
 
 
@@ -34,11 +34,12 @@ class Worker(ParkingWorker):
     def init_process(self) -> None:
         """Set up this process, then run gunicorn's loop in it."""
         self._asked: list[Asked] = []
-        self._sent: list[tuple[Connection, Sending, float]] = []
+        self._unsettled: dict[Connection, tuple[Sending, float]] = {}
         self._serving = threading.local()
-        self.sender = Sender(self.flask_app)
+        self._pump = Pump(self.flask_app)
         self._fast = FastDownloads(self.flask_app)
-        self._counter = Counter(self._fast, partial(self.method_queue.defer, self._send_counted))
+        send = partial(self.method_queue.defer, self._send_counted)
+        self._limited = LimitedDownloads(self._fast, send)
         with self._fast.context():
             super().init_process()
 
@@ -49,16 +50,16 @@ class Worker(ParkingWorker):
         self._serving.connection = connection
         return super().handle(connection)  # type: ignore[no-untyped-call]
 
-    def hand_over(self, sending: Sending) -> None:
-        """Let the sender go on with this thread's answer once the thread is through with it."""
+    def pass_on(self, sending: Sending) -> None:
+        """Let the pump go on with this thread's answer once the thread is through with it."""
         self._serving.connection.blocked = sending
 
     # The thread of the poller.
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for what comes and read it, then answer the plain requests among it."""
-        super().wait_for_and_dispatch_events(_ACK_SECONDS / 4 if self._sent else timeout)
-        if self._asked or self._sent:
+        super().wait_for_and_dispatch_events(_ACK_SECONDS / 4 if self._unsettled else timeout)
+        if self._asked or self._unsettled:
             self._answer_asked()
 
     def finish_request(self, connection: Connection, future: Any) -> None:
@@ -67,8 +68,8 @@ class Worker(ParkingWorker):
         if sending is None:
             super().finish_request(connection, future)
             return
-        keeps = not future.cancelled() and future.exception() is None and bool(future.result())
-        self.sender.take(sending, self._when_over(connection, sending, keeps=keeps))
+        over = self._when_over(connection, sending, keeps=keeps_connection(future))
+        self._pump.take(sending, over)
 
     def take_request(self, connection: Connection) -> None:
         """Answer a plain request together with all that came at once; others in a thread."""
@@ -83,7 +84,7 @@ class Worker(ParkingWorker):
 
     def give_to_thread(self, connection: Connection) -> None:
         """As the parent, once the last answer on the connection is settled."""
-        if connection.unsettled is None:
+        if connection not in self._unsettled:
             super().give_to_thread(connection)
         else:
             self.unpark(connection)
@@ -91,7 +92,8 @@ class Worker(ParkingWorker):
 
     def close(self, connection: Connection) -> None:
         """As the parent, once it is known what of the last answer arrived."""
-        if connection.unsettled is None or connection.unsettled.transfer.is_settled():
+        unsettled = self._unsettled.get(connection)
+        if unsettled is None or unsettled[0].transfer.is_settled():
             super().close(connection)
         else:
             self.unpark(connection)
@@ -115,7 +117,7 @@ class Worker(ParkingWorker):
         answers = self._fast.answer([ready for _, ready in now], ended, durable=False)
         self._send_all([each for each, _ in now], answers)
         if later:
-            self._counter.take(later)
+            self._limited.take(later)
 
     def _send_counted(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
         """Go on with connections that had to wait for the disk."""
@@ -124,20 +126,19 @@ class Worker(ParkingWorker):
         self._send_all(asked, answers)
 
     def _send_all(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
-        lines, date = [], util.http_date()
+        date = util.http_date()
         for each, answer in zip(asked, answers, strict=True):
             if answer is None:
                 self.give_to_thread(each.connection)
                 continue
             each.connection.head.clear()
             self._begin_sending(each.connection, answer, date)
-            lines.append(fast_line(each.request, answer, time.monotonic() - each.at))
-        if lines:
-            self.log.access_log.info("%s", "\n".join(map(str, lines)))
+            line = fast_line(each.request, answer, time.monotonic() - each.at)
+            self.log.access_log.info("%s", line)
 
     def _is_ready(self, connection: Connection) -> bool:
         """Say whether a connection that has asked is still here, and its last answer settled."""
-        if connection in self._parked and connection.unsettled is not None:
+        if connection in self._parked and connection in self._unsettled:
             self.unpark(connection)
             self._wait_for_settlement(connection, self._go_on)
         return connection in self._parked
@@ -147,31 +148,25 @@ class Worker(ParkingWorker):
         progress = advance(sending)
         now = time.monotonic()
         if progress is Progress.DONE:
-            self._sent.append((connection, sending, now))
-            connection.unsettled = sending
+            self._unsettled[connection] = sending, now
             connection.deadline = now + self.cfg.keepalive
             return
         self.unpark(connection)
         over = self._when_over(connection, sending, keeps=True)
         if progress is Progress.BLOCKED:
-            self.sender.take(sending, over)
+            self._pump.take(sending, over)
         else:
-            self.sender.settle(sending, is_whole=False, is_over=over)
+            self._pump.settle(sending, is_whole=False, when_over=over)
 
     def _take_settled(self) -> list[Transfer]:
-        """Return the sent transfers that can be settled now; the sender waits for the others."""
+        """Return the sent transfers that can be settled now; the pump waits for the others."""
         late_before = time.monotonic() - _ACK_SECONDS
-        settled, sent = [], self._sent
-        self._sent = []
-        for each in sent:
-            connection, sending, since = each
+        settled = []
+        for connection, (sending, since) in list(self._unsettled.items()):
             if sending.transfer.is_settled():
+                del self._unsettled[connection]
                 settled.append(sending.transfer)
-                if connection.unsettled is sending:
-                    connection.unsettled = None
-            elif since >= late_before:
-                self._sent.append(each)
-            else:
+            elif since < late_before:
                 self.unpark(connection)
                 self._wait_for_settlement(connection, self._go_on)
         return settled
@@ -179,15 +174,13 @@ class Worker(ParkingWorker):
     def _wait_for_settlement(
         self, connection: Connection, go_on: Callable[[Connection], None]
     ) -> None:
-        """Let the sender settle the last answer of an unparked connection, then go on with it."""
-        sending, connection.unsettled = connection.unsettled, None
-        assert sending is not None
-        self._sent = [each for each in self._sent if each[1] is not sending]
+        """Let the pump settle the last answer of an unparked connection, then go on with it."""
+        sending, _ = self._unsettled.pop(connection)
 
         def over(_is_whole: bool) -> None:
             self.method_queue.defer(go_on, connection)
 
-        self.sender.settle(sending, is_whole=True, is_over=over)
+        self._pump.settle(sending, is_whole=True, when_over=over)
 
     def _go_on(self, connection: Connection) -> None:
         self.next_request(connection, keeps=True)
@@ -195,7 +188,7 @@ class Worker(ParkingWorker):
     def _when_over(
         self, connection: Connection, sending: Sending, *, keeps: bool
     ) -> Callable[[bool], None]:
-        """Return what the sender calls, from its own thread, once a sending is settled."""
+        """Return what the pump calls, from its own thread, once a sending is settled."""
 
         def go_on(is_whole: bool) -> None:
             self.next_request(connection, keeps=keeps and is_whole)

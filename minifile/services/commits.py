@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, PoolProxiedConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from minifile.errors import ServiceBusy
 from minifile.extensions import begin_immediate, db, writers_turn
@@ -213,7 +213,11 @@ def _run_in_savepoint(driver: Driver, job: Outcome[Any]) -> None:
 
 def _commit_alone(engine: Engine, job: Outcome[Any]) -> None:
     """Run one job in a transaction of its own (PostgreSQL)."""
-    lent = engine.raw_connection()
+    try:
+        lent = engine.raw_connection()
+    except SQLAlchemyError as error:
+        job.error = error
+        return
     driver = Driver(lent.driver_connection, engine.dialect)
     try:
         job.run(driver)

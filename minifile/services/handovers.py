@@ -6,15 +6,27 @@ asked for is taken as spent, and nothing stays in flight.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, select, update
+from sqlalchemy import bindparam, case, update
 
-from minifile.extensions import write_transaction
-from minifile.models import Delivery, Link
+from minifile.models import Delivery
 from minifile.policy.counting import FileSpan
-from minifile.services.deliveries import Ticket, begin_delivery
+from minifile.services.commits import Work, commit
+from minifile.services.deliveries import beginning, is_durable
 from minifile.services.downloads import Reading
+from minifile.services.statements import Driver, Statement
 from minifile.storage import Storage
 from minifile.values import FileRecord, Span
+
+_HAND_OVER = Statement(
+    update(Delivery)
+    .where(Delivery.slot_id == bindparam("slot_id"), Delivery.file_id == bindparam("file_id"))
+    .values(
+        bytes_reserved=Delivery.bytes_reserved + bindparam("more"),
+        in_flight=case((Delivery.in_flight > 0, Delivery.in_flight - 1), else_=0),
+        in_flight_until=case((Delivery.in_flight > 1, Delivery.in_flight_until)),
+        handed_over_at=bindparam("now"),
+    )
+)
 
 
 def hand_over_file(
@@ -28,35 +40,34 @@ def hand_over_file(
 ) -> None:
     """Count a request whose bytes another server is about to send.
 
-    Raises BlobMissing before anything was counted, and what `begin_delivery` raises. The owner
+    Raises BlobMissing before anything was counted, and what `beginning` raises. The owner
     is not counted.
     """
     storage.size(file.storage_key)
     if reading.is_owner:
         return
     part = FileSpan(file.id, file.size_bytes, span)
-    fresh = not span.start
-    ticket = begin_delivery(
-        reading.link, reading.visitor, [part], fresh=fresh, lease=lease, now=now
+    commit(
+        _handing_over(reading, part, fresh=not span.start, lease=lease, now=now),
+        durable=is_durable(reading.link),
     )
-    _settle(ticket, part, now)
 
 
-def _settle(ticket: Ticket, part: FileSpan, now: datetime) -> None:
-    """End the response for us: its bytes stay spent, and it leaves no mark in flight."""
+def _handing_over(
+    reading: Reading, part: FileSpan, *, fresh: bool, lease: timedelta, now: datetime
+) -> Work[None]:
+    """Return the work that counts, and at once ends the response for us.
+
+    Its bytes stay spent, and it leaves no mark in flight.
+    """
+    begin = beginning(reading.link, reading.visitor, [part], fresh=fresh, lease=lease, now=now)
     # One byte more than the file for a whole one: the budget of twice the file then has room for
     # any resume of it, and for no second fresh start, which is another download.
-    more = 1 if part.span == Span(0, part.size_bytes) else 0
-    with write_transaction(durable=False) as session:
-        session.execute(select(Link.id).where(Link.id == ticket.link_id).with_for_update())
-        session.execute(
-            update(Delivery)
-            .where(Delivery.slot_id == ticket.slot_id, Delivery.file_id == part.file_id)
-            .values(
-                bytes_reserved=Delivery.bytes_reserved + more,
-                in_flight=case((Delivery.in_flight > 0, Delivery.in_flight - 1), else_=0),
-                in_flight_until=case((Delivery.in_flight > 1, Delivery.in_flight_until)),
-                handed_over_at=now,
-            )
-            .execution_options(synchronize_session=False)
-        )
+    more = 1 if part.is_whole else 0
+
+    def work(driver: Driver) -> None:
+        ticket = begin(driver)
+        ids = {"slot_id": ticket.slot_id, "file_id": part.file_id}
+        _HAND_OVER.run(driver, **ids, more=more, now=now)
+
+    return work

@@ -15,7 +15,7 @@ from minifile.models import Delivery, File, Link, Slot
 from minifile.policy.counting import MAX_REQUESTS, FileSpan, Start, may_join
 from minifile.services.clients import known_client_hashes
 from minifile.services.statements import Driver, Row, Statement, reading
-from minifile.values import LinkRecord, LinkState, Visitor
+from minifile.values import LinkRecord, LinkState, Visitor, downloads_left
 
 # How many slots of one client are looked at, the newest first. Behind one address there may be
 # many clients that are the same to us; what one of them did before must not slow the next down.
@@ -199,11 +199,6 @@ def take_slot(
         return None
     taken = _TAKE.run(driver, link_id=link_id, client=client, now=now, ends_at=now + lease)
     return taken[0][0], downloads_left(*counted[0])
-
-
-def downloads_left(max_downloads: int | None, download_count: int) -> int | None:
-    """Return how many downloads are left; None without a limit."""
-    return None if max_downloads is None else max(0, max_downloads - download_count)
 
 
 def give_back_if_unused(driver: Driver, link_id: int, slot_id: int) -> None:

@@ -5,14 +5,14 @@ from datetime import timedelta
 import time_machine
 from conftest import NOW
 from flask import Flask
-from services.making import CHARLIE, make_link
+from services.making import CHARLIE, begin_delivery, make_link
 from sqlalchemy import select
 
 from minifile.download.renewals import Renewals, Running
 from minifile.extensions import db
 from minifile.models import Delivery
 from minifile.policy.counting import FileSpan
-from minifile.services.deliveries import IN_FLIGHT_FOR, begin_delivery
+from minifile.services.deliveries import IN_FLIGHT_FOR
 from minifile.values import Span
 
 LATER = NOW + timedelta(seconds=50)

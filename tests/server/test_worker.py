@@ -134,7 +134,7 @@ def test_a_head_without_an_end_is_refused(server: RunningServer):
     assert b"at most 64 KiB" in answer.body
 
 
-def test_each_small_download_is_counted_and_completed(server: RunningServer):
+def test_each_small_download_when_counted_and_completed(server: RunningServer):
     path = put(server, b"hello")
 
     with connect(server) as connection:
@@ -186,7 +186,7 @@ def test_a_blob_that_is_too_short_breaks_the_answer_off(start_server: StartServe
     assert path.strip("/") not in server.log()
 
 
-def test_a_slow_answer_is_logged_once_it_is_over(start_server: StartServer):
+def test_a_slow_answer_is_logged_once_it_when_over(start_server: StartServer):
     server = start_server("--workers", "1")
     path = put(server, LARGE)
     line = f'"GET /<code:code>/<path:filename>" link=1 200 {len(LARGE)} bytes'

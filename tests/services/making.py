@@ -1,7 +1,8 @@
 """Links for the tests of services, made the way they really come to be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from conftest import NOW
 from flask import Flask
@@ -9,9 +10,11 @@ from flask import Flask
 from minifile.extensions import db, write_transaction
 from minifile.models import File, Link
 from minifile.policy.counting import FileSpan
-from minifile.services.deliveries import Ticket, begin_delivery
+from minifile.services.commits import commit
+from minifile.services.deliveries import Ticket, beginning, is_durable
+from minifile.services.settling import ending
 from minifile.services.uploads import Incoming, NewLink, receive_upload
-from minifile.values import Chunk, Span, UploadOptions, Visitor
+from minifile.values import Chunk, LinkRecord, Span, UploadOptions, Visitor
 
 DAY = timedelta(days=1)
 
@@ -47,18 +50,30 @@ def make_link(
     lifetime: timedelta = DAY,
     max_downloads: int | None = None,
     password: str | None = None,
-) -> Link:
+) -> LinkRecord:
     """Upload `contents` (one small file by default) as Alice, and return the link."""
     options = UploadOptions(lifetime=lifetime, max_downloads=max_downloads, password=password)
     files = (incoming(f"{n}.bin", content) for n, content in enumerate(contents or (b"hello",)))
     return upload(app, files, options, now).link
 
 
-def begin(link: Link, who: Visitor = BOB, now: datetime = NOW) -> Ticket:
+def begin(link: LinkRecord, who: Visitor = BOB, now: datetime = NOW) -> Ticket:
     """Begin to fetch the first file of the link."""
     file = link.files[0]
     part = FileSpan(file.id, file.size_bytes, Span(0, file.size_bytes))
     return begin_delivery(link, who, [part], fresh=True, lease=DAY, now=now)
+
+
+def begin_delivery(link: LinkRecord, who: Visitor, parts: Sequence[FileSpan], **how: Any) -> Ticket:
+    """Count a request and reserve its bytes, as a download does before its first byte."""
+    return commit(beginning(link, who, parts, **how), durable=is_durable(link))
+
+
+def end_delivery(
+    ticket: Ticket, sent: Mapping[int, int], arrived: Mapping[int, int], *, now: datetime
+) -> None:
+    """Settle a response, as a download does after its last byte."""
+    commit(ending(ticket, sent, arrived, now=now), durable=False)
 
 
 def make_rows(count: int, *, expires_at: datetime) -> None:

@@ -148,18 +148,6 @@ def test_what_is_durable_is_synced(here: Flask, durable: bool, level: int):
     assert commit(synchronous, durable=durable) == level
 
 
-def test_one_durable_piece_of_work_makes_the_commit_durable(here: Flask):
-    """Otherwise the one who was promised it would be answered too early."""
-    levels: list[int] = []
-
-    def look(driver: Driver) -> None:
-        levels.append(int(driver.fetch("PRAGMA synchronous", ())[0][0]))
-
-    commit_all([look, look], durable=True)
-
-    assert levels == [2, 2]
-
-
 def test_what_the_session_had_read_is_read_anew_after_a_commit(everywhere: Flask):
     assert db.session.scalars(select(Lease.name)).all() == []
 

@@ -17,6 +17,7 @@ from services.making import (
     DAY,
     begin,
     codes_left,
+    end_delivery,
     incoming,
     make_link,
     make_rows,
@@ -28,7 +29,7 @@ from minifile.codes import new_key
 from minifile.extensions import db, write_transaction
 from minifile.models import BrowserAccess, ClientSalt, Delivery, File, Link, Slot
 from minifile.services.clients import client_hashes
-from minifile.services.deliveries import IN_FLIGHT_FOR, end_delivery, renew_deliveries
+from minifile.services.deliveries import IN_FLIGHT_FOR, renew_deliveries
 from minifile.services.links import revoke_link
 from minifile.services.orphans import sweep_orphans
 from minifile.services.purge import BATCH, Purged, purge_expired

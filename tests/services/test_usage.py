@@ -4,11 +4,10 @@ from datetime import timedelta
 
 from conftest import NOW
 from flask import Flask
-from services.making import BOB, CHARLIE, DAY, begin, make_link
+from services.making import BOB, CHARLIE, DAY, begin, end_delivery, make_link
 
 from minifile.extensions import db, write_transaction
 from minifile.models import File
-from minifile.services.deliveries import end_delivery
 from minifile.services.links import revoke_link
 from minifile.services.usage import Usage, measure_usage
 

@@ -80,7 +80,7 @@ def test_options_may_be_given_anywhere(app: Flask, client: FlaskClient, request_
     link = stored_link(app, answer.text.strip()[-10:])
     assert lifetime(link) == timedelta(hours=2)
     assert (link.max_downloads, link.note) == (3, "for Bob")
-    assert link.is_locked
+    assert link.password_hash is not None
     assert fetch(client, answer.text.strip()).status_code == 401
 
 

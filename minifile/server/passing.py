@@ -6,17 +6,14 @@ import socket
 from collections.abc import Callable, Iterator
 
 from minifile.download.response import Transfer
-from minifile.server.sending import Progress, Sending, advance
-
-# A client that takes nothing for so long is given up.
-_STALL_MILLISECONDS = 60_000
+from minifile.server.sending import STALL_SECONDS, Progress, Sending, advance
 
 
-class HandedTransfer:
+class PassedTransfer:
     """What gunicorn iterates over instead of the transfer.
 
     The bytes never pass through gunicorn: the first item, an empty one, makes it send the
-    headers; then they go to the socket from here. When the kernel takes no more, `hand_over` is
+    headers; then they go to the socket from here. When the kernel takes no more, `pass_on` is
     given the rest and gunicorn sees the end; without it (stock gthread) the thread waits.
     """
 
@@ -24,21 +21,21 @@ class HandedTransfer:
         self,
         transfer: Transfer,
         connection: socket.socket,
-        hand_over: Callable[[Sending], None] | None,
+        pass_on: Callable[[Sending], None] | None,
     ) -> None:
         self.transfer = transfer
         self.sending: Sending | None = None
         self._connection = connection
-        self._hand_over = hand_over
+        self._pass_on = pass_on
 
     def __iter__(self) -> Iterator[bytes]:
         yield b""
         self._connection.setblocking(False)
         sending = Sending(self._connection, self.transfer)
         progress = advance(sending)
-        if progress is Progress.BLOCKED and self._hand_over is not None:
+        if progress is Progress.BLOCKED and self._pass_on is not None:
             self.sending = sending
-            self._hand_over(sending)
+            self._pass_on(sending)
             return
         while progress is Progress.BLOCKED:
             progress = self._wait_and_advance(sending)
@@ -54,4 +51,4 @@ class HandedTransfer:
     def _wait_and_advance(self, sending: Sending) -> Progress:
         poll = select.poll()
         poll.register(self._connection, select.POLLOUT)
-        return advance(sending) if poll.poll(_STALL_MILLISECONDS) else Progress.BROKEN
+        return advance(sending) if poll.poll(STALL_SECONDS * 1000) else Progress.BROKEN

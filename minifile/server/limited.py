@@ -20,20 +20,20 @@ class Asked:
     at: float
 
 
-class Counter:
+class LimitedDownloads:
     """One thread that counts all that has been taken by the time, with one durable commit."""
 
     def __init__(
         self,
         fast: FastDownloads,
-        is_counted: Callable[[Sequence[Asked], Sequence[FastAnswer | None]], None],
+        when_counted: Callable[[Sequence[Asked], Sequence[FastAnswer | None]], None],
     ) -> None:
-        """`is_counted` is called from the thread, with None for what has to go the long way."""
+        """`when_counted` is called from the thread, with None for what has to go the long way."""
         self._fast = fast
-        self._is_counted = is_counted
+        self._when_counted = when_counted
         self._taken: list[tuple[Asked, Prepared]] = []
         self._wake = threading.Condition()
-        threading.Thread(target=self._run, name="counter", daemon=True).start()
+        threading.Thread(target=self._run, name="limited", daemon=True).start()
 
     def take(self, prepared: Sequence[tuple[Asked, Prepared]]) -> None:
         """Count these as soon as the commit before is through."""
@@ -57,4 +57,4 @@ class Counter:
             log.exception("plain requests could not be counted together; they go the long way")
             for _, ready in taken:
                 self._fast.drop(ready)
-        self._is_counted([asked for asked, _ in taken], answers)
+        self._when_counted([asked for asked, _ in taken], answers)
