@@ -1,7 +1,7 @@
 """In-flight marks are kept alive from one thread of the process, for all its transfers.
 
-A response that waits for a slow client hangs in the kernel for minutes and can't do it itself:
-a blocked send wakes up only when a good part of the socket's buffer is free again.
+A response that waits for a slow client can't do it itself: what sends it wakes up only when a
+good part of the socket's buffer is free again, which may take minutes.
 """
 
 import logging

@@ -8,7 +8,7 @@ from minifile.values import LinkState
 
 
 class Readable(Protocol):
-    """What the rules look at; a link row is one."""
+    """What the rules look at; a link as it was read is one."""
 
     @property
     def state(self) -> str: ...

@@ -18,7 +18,7 @@ MAX_RANGES = 64
 
 
 class Received(Protocol):
-    """What a client has had of one file; a delivery row is one."""
+    """What a client has had of one file; a delivery as it was read is one."""
 
     @property
     def ranges(self) -> list[list[int]]: ...

@@ -173,9 +173,9 @@ def _when_ready(server: Any, host: str) -> None:
 
 
 def bound_silence(listener: socket.socket) -> None:
-    """Let connections fail that neither send nor take a byte for so long: each holds a thread.
+    """Let connections fail that neither send nor take a byte of a thread's time for so long.
 
-    Accepted connections inherit this; a body that is being read has its own time-out.
+    For what a thread reads and writes: forms, pages, errors; with gthread, answers too. Accepted connections inherit this; a body that is being read has its own time-out.
     """
     for option, seconds in (
         (socket.SO_RCVTIMEO, _SILENT_SECONDS),

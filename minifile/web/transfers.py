@@ -1,7 +1,7 @@
 """How many transfers one address may have running at once in this process.
 
-A transfer holds a thread for as long as its client likes, so one address must not take them all.
-The counts are those of the process, because so are the threads.
+An upload holds a thread for as long as its client likes, and a download files and a connection;
+one address must not take them all. The counts are those of the process, because so are these.
 """
 
 import ipaddress
