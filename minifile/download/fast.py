@@ -8,6 +8,7 @@ whatever is not a plain success (any refusal, any header it does not know) it an
 having counted or written anything; then the request goes the long way.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -36,6 +37,8 @@ from minifile.web.current import instance_of, utcnow
 from minifile.web.headers import PAGE_HEADERS
 from minifile.web.hosts import check_trusted, trusted_names
 from minifile.web.negotiate import is_command_line_agent, is_preview_agent
+
+log = logging.getLogger("minifile")
 
 # Larger ones are few, and may wait for a disk: they have a thread each.
 MAX_BYTES = 512 * 1024
@@ -135,7 +138,8 @@ class FastDownloads:
         """
         try:
             outcomes = settle_and_commit(ended, [each.work for each in prepared], durable=durable)
-        except _REFUSALS:
+        except Exception:
+            log.exception("plain requests could not be counted together; they go the long way")
             for each in prepared:
                 self.drop(each)
             return [None] * len(prepared)
@@ -166,7 +170,8 @@ class FastDownloads:
                 now=now,
             )
             file = _the_file(reading.link, request.name)
-            if file is None or file.size_bytes > MAX_BYTES:
+            # An empty one has nothing that its head could be sent with.
+            if file is None or not 0 < file.size_bytes <= MAX_BYTES:
                 return None
             self._instance.transfers.begin(network)
         except _REFUSALS:
@@ -180,8 +185,10 @@ class FastDownloads:
                 lease=self._instance.settings.delivery_lease,
                 now=now,
             )
-        except _REFUSALS:
+        except BaseException as error:
             self._instance.transfers.end(network)
+            if not isinstance(error, _REFUSALS):
+                raise
             return None
         assert prepared.work is not None
         return Prepared(request, reading.link, file, prepared.blob, network, prepared.work)

@@ -123,9 +123,14 @@ class Transfer:
 
     def close(self) -> None:
         """Settle: count what was sent, give back what was not."""
-        if not self._is_closed:
+        if self._is_closed:
+            return
+        try:
             with self._recipient.app.app_context():
                 settle_and_commit([self], [])
+        except Exception as error:  # noqa: BLE001 (logged with its trace)
+            # The answer is out; what it owes the books must not break the connection.
+            self.log_unsettled(error)
 
     def log_unsettled(self, error: BaseException) -> None:
         """Log that settling failed. The reserved bytes stay spent, as after a crash."""

@@ -21,7 +21,7 @@ from minifile.server.continuing import invitation_of
 from minifile.server.logs import RouteLogger
 from minifile.server.passing import PassedTransfer
 from minifile.server.signals import hold_signals_at_fork, release_signals
-from minifile.server.sizing import default_threads, default_workers
+from minifile.server.sizing import default_connections, default_threads, default_workers
 from minifile.server.worker import Worker
 from minifile.web.connection import socket_of
 from minifile.web.current import instance_of
@@ -101,8 +101,7 @@ def server_settings(app: Flask, options: ServerOptions) -> dict[str, Any]:
         "workers": options.workers or default_workers(),
         "threads": options.threads or default_threads(),
         "worker_class": _worker_class(app, options.worker_class),
-        # Each may be a parked connection of a few KiB.
-        "worker_connections": 4000,
+        "worker_connections": default_connections(),
         "keepalive": 15,
         "graceful_timeout": int(settings.stop_timeout.total_seconds()),
         "timeout": 60,
@@ -175,7 +174,8 @@ def _when_ready(server: Any, host: str) -> None:
 def bound_silence(listener: socket.socket) -> None:
     """Let connections fail that neither send nor take a byte of a thread's time for so long.
 
-    For what a thread reads and writes: forms, pages, errors; with gthread, answers too. Accepted connections inherit this; a body that is being read has its own time-out.
+    For what a thread reads and writes: forms, pages, errors; with gthread, answers too. Accepted
+    connections inherit this; a body that is being read has its own time-out.
     """
     for option, seconds in (
         (socket.SO_RCVTIMEO, _SILENT_SECONDS),

@@ -1,14 +1,11 @@
 """Counting what has a limit: its commit waits for the disk, and the poller must not."""
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from minifile.download.fast import FastAnswer, FastDownloads, FastRequest, Prepared
 from minifile.server.parking import Connection
-
-log = logging.getLogger("minifile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +47,5 @@ class LimitedDownloads:
                 self._count(taken)
 
     def _count(self, taken: Sequence[tuple[Asked, Prepared]]) -> None:
-        answers: list[FastAnswer | None] = [None] * len(taken)
-        try:
-            answers = self._fast.answer([ready for _, ready in taken], [], durable=True)
-        except Exception:
-            log.exception("plain requests could not be counted together; they go the long way")
-            for _, ready in taken:
-                self._fast.drop(ready)
+        answers = self._fast.answer([ready for _, ready in taken], [], durable=True)
         self._when_counted([asked for asked, _ in taken], answers)

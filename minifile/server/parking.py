@@ -5,10 +5,13 @@ read the head. Here the poller does both: silent, idle and dripping connections 
 and a connection that ends lingers in the poller. A thread gets a request whose head is whole.
 """
 
+import logging
 import selectors
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -17,6 +20,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from minifile.server.balance import Balance
 from minifile.server.sending import Sending
+
+log = logging.getLogger("minifile")
 
 _GUNICORN_MAJOR = 27
 _RELIED_ON = (
@@ -32,6 +37,7 @@ _TOO_LONG = (
     b"The headers of a request may have at most 64 KiB in all.\n"
 )
 _LOOK_AWAY_SECONDS = 0.005
+_FULL_SECONDS = 0.2
 _LOOK_FOR_LATE_SECONDS = 1.0
 # A client may still be sending when its connection is closed: it reads our answer first
 # (RFC 9112, section 9.6).
@@ -46,6 +52,7 @@ class Connection(TConn):
         self.head = bytearray()
         self.deadline = 0.0
         self.is_lingering = False
+        self.is_ended = False
         self.blocked: Sending | None = None
         """An answer that a thread could not send at once; the pump goes on with it."""
 
@@ -54,6 +61,17 @@ def keeps_connection(future: Any) -> bool:
     """Say whether a thread that served a request wants the connection kept."""
     failed = future.cancelled() or future.exception() is not None
     return not failed and bool(future.result())
+
+
+class _Threads(ThreadPoolExecutor):
+    """Makes do with the threads it has where the system allows no more."""
+
+    def _adjust_thread_count(self) -> None:
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError:
+            if not self._threads:
+                raise
 
 
 class ParkingWorker(ThreadWorker):
@@ -68,7 +86,13 @@ class ParkingWorker(ThreadWorker):
         self._next_look = 0.0
         self._looks_away_until = self._accepts_until = 0.0
         self.balance.write(self.age, 0)
+        # gunicorn counts its own parked connections, of which there are none here.
+        self.max_keepalived = self.worker_connections
         super().init_process()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Have nothing against more threads than connections."""
 
     @classmethod
     def fits(cls) -> bool:
@@ -78,6 +102,10 @@ class ParkingWorker(ThreadWorker):
             and all(hasattr(ThreadWorker, name) for name in _RELIED_ON)
             and hasattr(selectors, "EpollSelector")
         )
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Return the pool; gunicorn asks once."""
+        return _Threads(max_workers=self.cfg.threads)
 
     # What gunicorn's loop calls.
 
@@ -90,11 +118,17 @@ class ParkingWorker(ThreadWorker):
             return
         try:
             client, address = listener.accept()
+            connection = Connection(self.cfg, client, address, listener.getsockname())
         except (BlockingIOError, ConnectionAbortedError):
             return
+        except OSError as error:
+            # Out of files or memory, most likely: those who are here may free some.
+            log.warning("a connection could not be accepted: %s", error.strerror)
+            self._look_away(_FULL_SECONDS)
+            return
         self.nr_conns += 1
-        connection = Connection(self.cfg, client, address, listener.getsockname())
-        self.park(connection, self.header_seconds)
+        with self.giving_up(connection):
+            self.park(connection, self.header_seconds)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Watch the listener or not; gunicorn's loop asks for it in each round."""
@@ -103,8 +137,9 @@ class ParkingWorker(ThreadWorker):
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for what comes, and read it."""
-        if self.alive and not self._accepting:
-            timeout = min(timeout, _LOOK_AWAY_SECONDS)
+        looks_away_for = self._looks_away_until - time.monotonic()
+        if self.alive and looks_away_for > 0:
+            timeout = min(timeout, looks_away_for)
         super().wait_for_and_dispatch_events(timeout)  # type: ignore[no-untyped-call]
 
     def murder_keepalived(self, force: bool = False) -> None:
@@ -123,7 +158,8 @@ class ParkingWorker(ThreadWorker):
 
     def finish_request(self, connection: Connection, future: Any) -> None:
         """Go on with a connection whose request a thread has answered."""
-        self.next_request(connection, keeps=keeps_connection(future))
+        with self.giving_up(connection):
+            self.next_request(connection, keeps=keeps_connection(future))
 
     # What a worker with more abilities does otherwise.
 
@@ -138,8 +174,25 @@ class ParkingWorker(ThreadWorker):
 
     # What it is made of.
 
+    @contextmanager
+    def giving_up(self, connection: Connection) -> Iterator[None]:
+        """Give a connection up when something unforeseen happens to it, and go on with the rest.
+
+        All others are in the same thread's hands.
+        """
+        try:
+            yield
+        except Exception:
+            log.exception("a connection was given up")
+            self.unpark(connection)
+            self.end(connection)
+
     def next_request(self, connection: Connection, *, keeps: bool) -> None:
         """Wait for the next request of a connection that no thread has, or end it."""
+        if connection.sock.fileno() < 0:
+            # gunicorn closes it where an answer breaks off.
+            self.end(connection)
+            return
         if not keeps:
             self._linger(connection)
             return
@@ -163,13 +216,16 @@ class ParkingWorker(ThreadWorker):
     def unpark(self, connection: Connection) -> None:
         """Take a connection out of the poller."""
         assert self.poller is not None
-        self._parked.pop(connection, None)
-        self.poller.unregister(connection.sock)
+        if connection in self._parked:
+            del self._parked[connection]
+            self.poller.unregister(connection.sock)
 
     def end(self, connection: Connection) -> None:
-        """Close a connection that is not parked any more."""
-        self.nr_conns -= 1
-        connection.close()  # type: ignore[no-untyped-call]
+        """Close a connection that is not parked any more. Once; more often is no error."""
+        if not connection.is_ended:
+            connection.is_ended = True
+            self.nr_conns -= 1
+            connection.close()  # type: ignore[no-untyped-call]
 
     def give_to_thread(self, connection: Connection) -> None:
         """Let a thread serve the request of a parked connection."""
@@ -187,10 +243,13 @@ class ParkingWorker(ThreadWorker):
         least = self.balance.least_of_others(self.age)
         if least is None or least >= self.nr_conns or now < self._accepts_until:
             return False
-        self._looks_away_until = now + _LOOK_AWAY_SECONDS
         self._accepts_until = now + 2 * _LOOK_AWAY_SECONDS
-        self.set_accept_enabled(False)
+        self._look_away(_LOOK_AWAY_SECONDS)
         return True
+
+    def _look_away(self, seconds: float) -> None:
+        self._looks_away_until = time.monotonic() + seconds
+        self.set_accept_enabled(False)
 
     def _linger(self, connection: Connection) -> None:
         """Close once the client has closed, or after a moment; no thread waits for that."""
@@ -200,6 +259,10 @@ class ParkingWorker(ThreadWorker):
         self.park(connection, _LINGER_SECONDS)
 
     def _read(self, connection: Connection, client: socket.socket) -> None:
+        with self.giving_up(connection):
+            self._read_head(connection, client)
+
+    def _read_head(self, connection: Connection, client: socket.socket) -> None:
         try:
             data = client.recv(_RECEIVE_BYTES)
         except BlockingIOError:

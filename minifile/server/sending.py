@@ -5,7 +5,9 @@ passed to one thread of the process that waits for all slow clients at once (epo
 where the kernel has room. `sendfile` copies nothing into the program (sendfile(2)).
 """
 
+import errno
 import logging
+import math
 import os
 import select
 import socket
@@ -62,7 +64,10 @@ class Sending:
             return self._advance(_AT_ONCE)
         except BlockingIOError:
             return Progress.BLOCKED
-        except (ConnectionError, TimeoutError):
+        except OSError as error:
+            # Those of a blob have no number, or that of a disk; all others are the network's.
+            if error.errno in (None, errno.EIO):
+                raise
             return Progress.BROKEN
 
     def _advance(self, allowance: int) -> Progress:
@@ -110,10 +115,10 @@ class Sending:
 
 
 def advance(sending: Sending) -> Progress:
-    """As `Sending.advance`; a blob that is too short is logged, and breaks the answer off."""
+    """As `Sending.advance`; a blob that fails is logged, and breaks the answer off."""
     try:
         return sending.advance()
-    except OSError:
+    except Exception:
         log.exception("an answer broke off")
         return Progress.BROKEN
 
@@ -175,7 +180,9 @@ class Pump:
                     log.exception("the pump goes on with the next round")
 
     def _round(self) -> None:
-        for descriptor, _ in self._epoll.poll(_LOOK_SECONDS if self._ending else _PAUSE_SECONDS):
+        next_look = min((job.look_at for job in self._ending), default=math.inf)
+        pause = min(_PAUSE_SECONDS, max(0.0, next_look - time.monotonic()))
+        for descriptor, _ in self._epoll.poll(pause):
             if descriptor == self._wake_read:
                 self._accept()
             else:
@@ -187,12 +194,18 @@ class Pump:
         os.read(self._wake_read, 4096)
         while self._arriving:
             job = self._arriving.popleft()
-            if job.is_ending:
-                self._ending.add(job)
-                continue
-            descriptor = job.sending.connection.fileno()
-            self._jobs[descriptor] = job
-            self._epoll.register(descriptor, select.EPOLLOUT)
+            if not job.is_ending:
+                try:
+                    self._watch(job)
+                    continue
+                except (OSError, ValueError):
+                    log.exception("an answer could not be gone on with")
+            self._ending.add(job)
+
+    def _watch(self, job: _Job) -> None:
+        descriptor = job.sending.connection.fileno()
+        self._epoll.register(descriptor, select.EPOLLOUT)
+        self._jobs[descriptor] = job
 
     def _go_on(self, job: _Job) -> None:
         progress = advance(job.sending)

@@ -6,6 +6,7 @@
 - What the kernel does not take of an answer at once goes to the pump (`server/sending.py`).
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from minifile.server.limited import Asked, LimitedDownloads
 from minifile.server.logs import fast_line
 from minifile.server.parking import Connection, ParkingWorker, keeps_connection
 from minifile.server.sending import Progress, Pump, Sending, advance
+
+log = logging.getLogger("minifile")
 
 # Acknowledgements that are not there after so long are waited for by the pump.
 _ACK_SECONDS = 0.002
@@ -60,7 +63,14 @@ class Worker(ParkingWorker):
         """Wait for what comes and read it, then answer the plain requests among it."""
         super().wait_for_and_dispatch_events(_ACK_SECONDS / 4 if self._unsettled else timeout)
         if self._asked or self._unsettled:
-            self._answer_asked()
+            asked, self._asked = self._asked, []
+            try:
+                self._answer(asked)
+            except Exception:
+                log.exception("plain requests could not be answered")
+                for each in asked:
+                    self.unpark(each.connection)
+                    self.end(each.connection)
 
     def finish_request(self, connection: Connection, future: Any) -> None:
         """Go on with the connection, or with its answer where that is still on its way."""
@@ -99,11 +109,10 @@ class Worker(ParkingWorker):
             self.unpark(connection)
             self._wait_for_settlement(connection, self.end)
 
-    def _answer_asked(self) -> None:
+    def _answer(self, asked: Sequence[Asked]) -> None:
         """Answer plain requests and settle what has arrived meanwhile, with one commit."""
         ended = self._take_settled()
-        asked = [each for each in self._asked if self._is_ready(each.connection)]
-        self._asked = []
+        asked = [each for each in asked if self._is_ready(each.connection)]
         now, later = [], []
         prepared = self._fast.prepare([each.request for each in asked])
         for each, ready in zip(asked, prepared, strict=True):
@@ -121,9 +130,10 @@ class Worker(ParkingWorker):
 
     def _send_counted(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
         """Go on with connections that had to wait for the disk."""
-        for each in asked:
-            self.park(each.connection, self.cfg.keepalive)
-        self._send_all(asked, answers)
+        for each, answer in zip(asked, answers, strict=True):
+            with self.giving_up(each.connection):
+                self.park(each.connection, self.cfg.keepalive)
+                self._send_all([each], [answer])
 
     def _send_all(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
         date = util.http_date()
@@ -183,7 +193,8 @@ class Worker(ParkingWorker):
         self._pump.settle(sending, is_whole=True, when_over=over)
 
     def _go_on(self, connection: Connection) -> None:
-        self.next_request(connection, keeps=True)
+        with self.giving_up(connection):
+            self.next_request(connection, keeps=True)
 
     def _when_over(
         self, connection: Connection, sending: Sending, *, keeps: bool
@@ -191,7 +202,8 @@ class Worker(ParkingWorker):
         """Return what the pump calls, from its own thread, once a sending is settled."""
 
         def go_on(is_whole: bool) -> None:
-            self.next_request(connection, keeps=keeps and is_whole)
+            with self.giving_up(connection):
+                self.next_request(connection, keeps=keeps and is_whole)
 
         def over(is_whole: bool) -> None:
             if sending.log is not None:

@@ -110,12 +110,16 @@ class _Queue:
             with writers_turn(engine):
                 batch = self._take()
                 self._commit(engine, [job for waiter in batch for job in waiter.jobs])
-        except BaseException as error:  # noqa: BLE001 (each caller raises it)
+        except BaseException as error:
+            # A stop is this thread's alone; the others may try again.
+            failure = error if isinstance(error, Exception) else ServiceBusy()
             with self._lock:
                 # Whoever queued up for a turn that never came has waited long enough.
                 batch = batch or self._drain()
             for job in (job for waiter in batch for job in waiter.jobs):
-                job.error = job.error or error
+                job.error = job.error or failure
+            if failure is not error:
+                raise
         finally:
             self._pass_on()
             for waiter in batch[1:]:

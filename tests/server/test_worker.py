@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import resource
 import socket
+import sqlite3
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -280,3 +282,75 @@ def read_to_end(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return bytes(received)
+
+
+def test_an_answer_that_breaks_off_harms_nobody_else(start_server: StartServer):
+    server = start_server("--workers", "1")
+    path = put_bundle(server, LARGE, LARGE)
+    workers = workers_of(server)
+
+    with connect(server, receive_buffer=4096) as other, connect(server, receive_buffer=4096) as cut:
+        other.sendall(head(server, "GET /healthz"))
+        assert read_answers(other, 1)[0].status == 200
+        cut.sendall(head(server, f"GET {path}.zip", CURL))
+        cut.recv(1)
+        second = blob_of(server, "1.bin")
+        second.unlink()
+        received = read_to_end(cut)
+        other.sendall(head(server, "GET /healthz"))
+
+        assert read_answers(other, 1)[0].status == 200
+
+    assert len(LARGE) <= len(received) < 2 * len(LARGE)
+    assert workers_of(server) == workers
+    eventually(lambda: "an answer broke off" in server.log())
+
+
+def put_bundle(server: RunningServer, *contents: bytes) -> str:
+    body = b"".join(form_part(f"{n}.bin", content) for n, content in enumerate(contents))
+    body += b"--b--\r\n"
+    kind = "Content-Type: multipart/form-data; boundary=b"
+    answer = ask(server, head(server, "POST /", kind, f"Content-Length: {len(body)}") + body)
+    assert answer.status == 200, answer.text
+    return "/" + answer.text.strip().rpartition("/")[2]
+
+
+def form_part(filename: str, content: bytes) -> bytes:
+    disposition = f'Content-Disposition: form-data; name="f"; filename="{filename}"'
+    return f"--b\r\n{disposition}\r\n\r\n".encode() + content + b"\r\n"
+
+
+def blob_of(server: RunningServer, filename: str) -> Path:
+    with closing(sqlite3.connect(server.instance_path / "minifile.sqlite")) as database:
+        query = "SELECT storage_key FROM file WHERE filename = ?"
+        key: str = database.execute(query, (filename,)).fetchone()[0]
+    return server.instance_path / "uploads" / key[:2] / key
+
+
+def test_where_no_more_files_may_be_opened_the_others_are_served(start_server: StartServer):
+    server = start_server("--workers", "1")
+    get(server, "/healthz")
+    [worker] = workers_of(server)
+    with connect(server) as kept:
+        kept.sendall(head(server, "GET /healthz"))
+        assert read_answers(kept, 1)[0].status == 200
+        open_files = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (open_files + 5, open_files + 5))
+
+        with many(server, 20, b""):
+            eventually(lambda: "could not be accepted" in server.log())
+            kept.sendall(head(server, "GET /healthz"))
+            assert read_answers(kept, 1)[0].status == 200
+
+    assert get(server, "/healthz").status == 200
+    assert workers_of(server) == [worker]
+
+
+def test_an_empty_file_comes_at_once(server: RunningServer):
+    path = put(server, b"")
+
+    with connect(server) as connection:
+        connection.settimeout(0.15)
+        connection.sendall(head(server, f"GET {path}/a.bin", CURL))
+
+        assert read_answers(connection, 1)[0].body == b""
