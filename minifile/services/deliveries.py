@@ -26,7 +26,7 @@ from minifile.services.slots import (
     holds_slot,
     take_slot,
 )
-from minifile.services.statements import Driver, Statement
+from minifile.services.statements import Driver, Statement, given
 from minifile.values import LinkRecord, Visitor, downloads_left
 
 # A response that has not been heard of for so long is taken for dead.
@@ -43,26 +43,17 @@ _COUNT_REQUEST = Statement(
 )
 _RESERVE = Statement(
     insert(Delivery).values(
-        slot_id=bindparam("slot_id"),
-        file_id=bindparam("file_id"),
+        **given("slot_id", "file_id", "bytes_reserved", "has_start", "in_flight_until"),
         started_at=bindparam("now"),
         ranges=[],
-        bytes_reserved=bindparam("bytes_reserved"),
         bytes_sent=0,
-        has_start=bindparam("has_start"),
         in_flight=1,
-        in_flight_until=bindparam("in_flight_until"),
     )
 )
 _RESERVE_MORE = Statement(
     update(Delivery)
     .where(Delivery.id == bindparam("delivery_id"))
-    .values(
-        bytes_reserved=bindparam("bytes_reserved"),
-        has_start=bindparam("has_start"),
-        in_flight=bindparam("in_flight"),
-        in_flight_until=bindparam("in_flight_until"),
-    )
+    .values(**given("bytes_reserved", "has_start", "in_flight", "in_flight_until"))
 )
 
 

@@ -2,52 +2,28 @@
 
 from dataclasses import replace
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from minifile.codes import new_code, token_hash
 from minifile.models import BrowserAccess, File, Link
 from minifile.services.commits import commit
-from minifile.services.statements import Driver, Statement
+from minifile.services.statements import Driver, Statement, given
 from minifile.storage import Batch
 from minifile.values import FileRecord, LinkRecord, Role
 
+# The id is the database's to give, and a new link has no downloads.
+_LINK_VALUES = LinkRecord.__dataclass_fields__.keys() - {"id", "files", "download_count"}
+_FILE_VALUES = FileRecord.__dataclass_fields__.keys() - {"id"}
 _INSERT_LINK = Statement(
-    insert(Link)
-    .values(
-        code=bindparam("code"),
-        created_at=bindparam("created_at"),
-        expires_at=bindparam("expires_at"),
-        max_downloads=bindparam("max_downloads"),
-        download_count=0,
-        password_hash=bindparam("password_hash"),
-        owner_token_hash=bindparam("owner_token_hash"),
-        note=bindparam("note"),
-        state=bindparam("state"),
-    )
-    .returning(Link.id)
+    insert(Link).values(**given(*_LINK_VALUES), download_count=0).returning(Link.id)
 )
 _INSERT_FILE = Statement(
-    insert(File)
-    .values(
-        link_id=bindparam("link_id"),
-        position=bindparam("position"),
-        filename=bindparam("filename"),
-        content_type=bindparam("content_type"),
-        size_bytes=bindparam("size_bytes"),
-        sha256=bindparam("sha256"),
-        crc32=bindparam("crc32"),
-        storage_key=bindparam("storage_key"),
-        created_at=bindparam("created_at"),
-    )
-    .returning(File.id)
+    insert(File).values(**given("link_id", "position", *_FILE_VALUES)).returning(File.id)
 )
 _INSERT_ACCESS = Statement(
     insert(BrowserAccess).values(
-        browser_hash=bindparam("browser_hash"),
-        link_id=bindparam("link_id"),
-        role=Role.OWNER.value,
-        created_at=bindparam("created_at"),
+        **given("browser_hash", "link_id", "created_at"), role=Role.OWNER.value
     )
 )
 
@@ -92,8 +68,3 @@ def _insert_file(driver: Driver, link_id: int, position: int, file: FileRecord) 
     row = {name: getattr(file, name) for name in _FILE_VALUES}
     file_id = _INSERT_FILE.run(driver, link_id=link_id, position=position, **row)[0][0]
     return replace(file, id=file_id)
-
-
-# The id is the database's to give, and a new link has no downloads.
-_LINK_VALUES = LinkRecord.__dataclass_fields__.keys() - {"id", "files", "download_count"}
-_FILE_VALUES = FileRecord.__dataclass_fields__.keys() - {"id"}

@@ -15,7 +15,7 @@ from minifile.services.slots import (
     finish_if_complete,
     give_back_if_unused,
 )
-from minifile.services.statements import Driver, Statement
+from minifile.services.statements import Driver, Statement, given
 from minifile.values import Span
 
 _DELIVERY = Statement(
@@ -27,12 +27,9 @@ _SETTLE = Statement(
     update(Delivery)
     .where(Delivery.id == bindparam("delivery_id"))
     .values(
-        ranges=bindparam("ranges"),
-        bytes_reserved=bindparam("bytes_reserved"),
-        bytes_sent=bindparam("bytes_sent"),
-        in_flight=bindparam("in_flight"),
-        in_flight_until=bindparam("in_flight_until"),
-        completed_at=bindparam("completed_at"),
+        **given(
+            "ranges", "bytes_reserved", "bytes_sent", "in_flight", "in_flight_until", "completed_at"
+        )
     )
 )
 # Says at once what `_settle_row` would find out, where this response was the only one.

@@ -14,7 +14,7 @@ from minifile.extensions import db
 from minifile.models import Delivery, File, Link, Slot
 from minifile.policy.counting import MAX_REQUESTS, FileSpan, Start, may_join
 from minifile.services.clients import known_client_hashes
-from minifile.services.statements import Driver, Row, Statement, reading
+from minifile.services.statements import Driver, Row, Statement, given, reading
 from minifile.values import LinkRecord, LinkState, Visitor, downloads_left
 
 # How many slots of one client are looked at, the newest first. Behind one address there may be
@@ -120,13 +120,7 @@ _COUNT = Statement(
 )
 _TAKE = Statement(
     insert(Slot)
-    .values(
-        link_id=bindparam("link_id"),
-        client=bindparam("client"),
-        started_at=bindparam("now"),
-        ends_at=bindparam("ends_at"),
-        requests=1,
-    )
+    .values(**given("link_id", "client", "ends_at"), started_at=bindparam("now"), requests=1)
     .returning(Slot.id)
 )
 _IS_USED = Statement(

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, PoolProxiedConnection
+from sqlalchemy import Dialect, Engine, PoolProxiedConnection, bindparam
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import BindParameter, ClauseElement
@@ -157,6 +157,11 @@ class _Compiled:
         for at, process in self._results:
             values[at] = process(values[at])
         return tuple(values)
+
+
+def given(*names: str) -> dict[str, BindParameter[Any]]:
+    """Return the values of an INSERT or UPDATE that have parameters of the same names."""
+    return {name: bindparam(name) for name in names}
 
 
 def _parameter(
