@@ -8,6 +8,7 @@ Only failures and created links are written; a visitor who guesses nothing costs
 
 import hashlib
 import hmac
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -218,8 +219,12 @@ def open_counters_engine(path: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
-        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=OFF"):
+        for pragma in ("busy_timeout=5000", "synchronous=OFF"):
             connection.execute(f"PRAGMA {pragma}")
+        # The file remembers this mode. Where several connections turn a new file to it at once,
+        # SQLite fails the late ones without waiting; the one before them has done it.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=WAL")
 
     return engine
 
