@@ -1,6 +1,7 @@
 """Makes the application: the only place where the parts meet."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -12,7 +13,7 @@ from minifile.extensions import csrf, db, init_database
 from minifile.services import rate_limits
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
-from minifile.web import error_pages, filters, headers, hosts, proxies, routing, sessions
+from minifile.web import assets, error_pages, filters, headers, hosts, proxies, routing, sessions
 from minifile.web.current import Instance, utcnow
 from minifile.web.transfers import Transfers
 
@@ -27,7 +28,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
     scheduler, no migration. Raises ConfigError when the settings can't be used.
     """
     checked = load_settings(settings)
-    app = Flask("minifile", instance_path=str(checked.instance_path))
+    app = Flask("minifile", instance_path=str(checked.instance_path), static_folder=None)
     _configure(app, checked)
     init_database(app)
     app.extensions["minifile"] = Instance(
@@ -88,6 +89,7 @@ def _counters_engine(app: Flask, settings: Settings) -> Engine:
 
 def _set_up_web(app: Flask, settings: Settings) -> None:
     routing.register(app)
+    assets.register(app, Path(app.root_path) / "static")
     sessions.register(app)
     proxies.register(app, settings)
     # Before CSRF, so that a foreign host is refused first.

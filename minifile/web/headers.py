@@ -1,15 +1,13 @@
 """Security headers: every answer carries them, bytes stricter ones than pages."""
 
-from datetime import timedelta
-
 from flask import Flask, Response, request
 
 _PAGE_CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
+    " manifest-src 'self';"
     " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _BYTES_CSP = "default-src 'none'; sandbox; frame-ancestors 'none'"
-_STATIC_MAX_AGE = timedelta(days=365)
 
 # Bytes that strangers uploaded: nothing of them may run, be framed or be embedded elsewhere.
 BYTES_HEADERS = {
@@ -37,10 +35,6 @@ def register(app: Flask) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    if request.endpoint == "static" and response.status_code in (200, 304):
-        # The address of an asset changes with its content (see `version_assets` in routing).
-        seconds = int(_STATIC_MAX_AGE.total_seconds())
-        response.headers["Cache-Control"] = f"public, max-age={seconds}, immutable"
     for name, value in PAGE_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.is_secure:

@@ -1,9 +1,4 @@
-"""How addresses are read and written: codes, and assets that may be cached for ever."""
-
-import hashlib
-from functools import cache
-from pathlib import Path
-from typing import Any
+"""How addresses are read: codes, and what the access log may say of one."""
 
 from flask import Flask, g, request
 from flask import Response as FlaskResponse
@@ -22,12 +17,6 @@ def register(app: Flask) -> None:
     app.url_map.converters["code"] = CodeConverter
     # A filename may hold `//`-like parts in its escapes; a redirect would change its name.
     app.url_map.merge_slashes = False
-    static_folder = Path(app.static_folder or "")
-
-    @app.url_defaults
-    def version_assets(endpoint: str, values: dict[str, Any]) -> None:
-        if endpoint == "static" and "filename" in values:
-            values["v"] = _version(static_folder / values["filename"])
 
     @app.after_request
     def note_route(response: FlaskResponse) -> FlaskResponse:
@@ -35,12 +24,3 @@ def register(app: Flask) -> None:
         request.environ["minifile.route"] = str(request.url_rule or "-")
         request.environ["minifile.link_id"] = str(g.get("link_id", "-"))
         return response
-
-
-@cache
-def _version(path: Path) -> str:
-    """Return what changes in the address of an asset when its content does."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    except OSError:
-        return "missing"

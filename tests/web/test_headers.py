@@ -45,16 +45,6 @@ def test_bytes_are_stricter_than_pages():
     assert PAGE_HEADERS["Referrer-Policy"] == "same-origin"
 
 
-def test_assets_may_be_kept_for_a_year_under_an_address_that_changes_with_them(app: Flask):
-    page = browser(app).get("/").text
-    path = page.split('rel="stylesheet" href="')[1].split('"')[0]
-
-    with browser(app).get(path) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert "?v=" in path
-
-
 def test_a_page_that_changes_nothing_in_the_cookie_sends_none(app: Flask):
     alice = browser(app)
 
