@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 import zxingcpp
 from conftest import RunningServer
+from e2e.conftest import OpenPage, upload
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-
-OpenPage = Callable[..., Page]
 
 
 @pytest.fixture
@@ -100,24 +99,6 @@ def test_the_qr_code_holds_the_short_link(
     codes = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))
 
     assert [code.text for code in codes] == [alice.get_by_label("Short link").input_value()]
-
-
-def test_a_dropped_file_is_shown_before_it_is_sent(
-    server: RunningServer, open_page: OpenPage, two_files: list[Path]
-):
-    alice = open_page()
-    alice.goto(server.url)
-
-    alice.locator("#file").set_input_files(two_files)
-
-    expect(alice.locator("[data-chosen]")).to_contain_text("Küste bei Nacht.bin")
-
-
-def upload(page: Page, url: str, files: list[Path]) -> None:
-    page.goto(url)
-    page.locator("#file").set_input_files(files)
-    page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Your link")
 
 
 def digest(content: bytes) -> str:

@@ -1,167 +1,249 @@
-// The upload page with JavaScript: drop, paste, a list of what was chosen, and a warning before
-// sending what would be refused. Sending is left to the form.
+// The upload page with JavaScript: choose, watch the files go, come back after a cut.
+//
+// Each file is an upload of its own (tus); a random name, the bundle, holds them together, and the
+// form, sent without files, makes the link once all are there. Without this script, or should any
+// part of it not load, the form sends the files itself.
+
+import { listen } from "./upload/chooser.js";
+import { Chosen } from "./upload/chosen.js";
+import { makeLink, options } from "./upload/finish.js";
+import { Kept } from "./upload/kept.js";
+import { digestOfStart, forget, newBundle, remember } from "./upload/memory.js";
+import { pieces } from "./upload/pieces.js";
+import { Queue } from "./upload/queue.js";
+import { Transfer } from "./upload/transfer.js";
+import { View } from "./upload/view.js";
+import { countOfFiles, filesize } from "./units.js";
+import { words } from "./words.js";
+
+const say = words.upload;
+// A little less than the server keeps a partial upload.
+const KEPT_MS = 23 * 3600 * 1000;
+const SAVE_MS = 500;
 
 const form = document.querySelector("form[data-upload]");
-const zone = form.querySelector("[data-drop]");
-const pickers = [...form.querySelectorAll("input[type=file]")];
-const list = form.querySelector("[data-chosen]");
-const row = form.querySelector("template[data-row]");
-const total = form.querySelector("[data-total]");
-const warning = form.querySelector("[data-warning]");
 const send = form.querySelector("[data-send]");
-const MOST_ROWS = 200;
-const limits = {
-  fileSize: Number(form.dataset.maxFileSize),
-  linkSize: Number(form.dataset.maxLinkSize),
-  files: Number(form.dataset.maxLinkFiles),
-};
+const panel = form.querySelector("[data-options]");
+const queue = new Queue();
+let chosen, view, kept;
+// Of the upload that is going on.
+let bundle = null;
+let isFinishing = false;
+let known = new Map();
+let saving;
 
-enhance();
+if (window.tus?.isSupported) enhance();
 
 function enhance() {
   form.classList.add("enhanced");
   for (const label of form.querySelectorAll(".picker label")) label.classList.add("button", "big");
-  for (const words of form.querySelectorAll("[data-enhanced]")) words.hidden = false;
-  // Now the keyboard can follow the eye; `formdata` below keeps the options first on the wire.
-  form.querySelector("[data-drop]").after(form.querySelector("[data-options]"));
-
-  for (const picker of pickers) picker.addEventListener("change", show);
-  document.addEventListener("dragover", over);
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) zone.classList.remove("over");
+  for (const part of form.querySelectorAll("[data-enhanced]")) part.hidden = false;
+  // Now the keyboard can follow the eye; without this script the options come first on the wire.
+  form.querySelector("[data-uploading]").after(panel);
+  chosen = new Chosen(form);
+  view = new View(form.querySelector("[data-uploading]"), queue, {
+    pauseAll: () => queue.pause(),
+    resumeAll: () => queue.resume(),
+    cancel,
+    goOnWithout,
+    pause: (transfer) => (transfer.pause(), queue.pump()),
+    resume: (transfer) => (transfer.wait(), queue.pump()),
+    retry: (transfer) => (transfer.wait(), queue.pump()),
+    remove: (transfer) => queue.remove(transfer).then(settle),
   });
-  document.addEventListener("drop", drop);
-  document.addEventListener("paste", (event) => add(event.clipboardData.files));
+  kept = new Kept(form.querySelector("[data-kept]"), form, { finish: beginKept });
+  listen(form, { add, warn: (sentence) => chosen.warn(sentence) });
   form.addEventListener("submit", submit);
-  form.addEventListener("formdata", ({ formData }) => {
-    const files = formData.getAll("file");
-    formData.delete("file");
-    for (const file of files) formData.append("file", file);
-  });
+  window.addEventListener("beforeunload", warnBeforeLeaving);
   // The browser may bring the page back as it was left.
-  window.addEventListener("pageshow", () => {
-    setSending(false);
-    show();
-  });
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
-function over(event) {
-  if (!event.dataTransfer.types.includes("Files")) return;
-  event.preventDefault();
-  zone.classList.add("over");
-}
-
-function drop(event) {
-  if (!event.dataTransfer.types.includes("Files")) return;
-  event.preventDefault();
-  zone.classList.remove("over");
-  const items = [...event.dataTransfer.items];
-  const folders = items.filter((item) => item.webkitGetAsEntry()?.isDirectory);
-  add(items.filter((item) => !folders.includes(item)).map((item) => item.getAsFile()));
-  if (folders.length) warn("A folder can't be dropped here. Choose it with “Choose a folder”.");
-}
-
-/** Put more files beside those that the first picker has. */
-function add(files) {
-  const added = [...files].filter(Boolean);
-  if (!added.length) return;
-  setFiles(pickers[0], [...pickers[0].files, ...added]);
-  show();
-}
-
-function setFiles(picker, files) {
-  const transfer = new DataTransfer();
-  for (const file of files) transfer.items.add(file);
-  picker.files = transfer.files;
-}
-
-function chosen() {
-  return pickers.flatMap((picker) => [...picker.files].map((file) => ({ picker, file })));
-}
-
-function show() {
-  const all = chosen();
-  const rows = all.slice(0, MOST_ROWS).map(toRow);
-  if (all.length > MOST_ROWS) rows.push(restRow(all.length - MOST_ROWS));
-  list.replaceChildren(...rows);
-  list.hidden = !all.length;
-  form.classList.toggle("filled", all.length > 0);
-  total.textContent = all.length ? `${count(all.length)}, ${filesize(sum(all))}` : "";
-  warn(fault(all));
-}
-
-function toRow({ picker, file }, index) {
-  const item = row.content.firstElementChild.cloneNode(true);
-  item.querySelector(".name").textContent = file.webkitRelativePath || file.name;
-  item.querySelector(".size").textContent = filesize(file.size);
-  item.classList.toggle("too-large", file.size > limits.fileSize);
-  item.querySelector("bdi").textContent = file.name;
-  item.querySelector("button").addEventListener("click", () => {
-    setFiles(picker, [...picker.files].filter((other) => other !== file));
-    show();
-    const buttons = list.querySelectorAll("button");
-    (buttons[Math.min(index, buttons.length - 1)] ?? pickers[0]).focus();
-  });
-  return item;
-}
-
-function restRow(more) {
-  const item = document.createElement("li");
-  item.className = "rest";
-  item.textContent = `and ${count(more)} more`;
-  return item;
-}
-
-/** Say why these files would be refused; nothing if they would not. */
-function fault(all) {
-  const large = all.filter(({ file }) => file.size > limits.fileSize);
-  if (large.length) {
-    const what = large.length === 1 ? `${large[0].file.name} is` : `${count(large.length)} are`;
-    return `${what} over the limit of ${filesize(limits.fileSize)} for a file.`;
-  }
-  if (all.length > limits.files) return `One link holds at most ${count(limits.files)}.`;
-  if (sum(all) > limits.linkSize) return `One link holds at most ${filesize(limits.linkSize)}.`;
-  return "";
-}
-
-function warn(words) {
-  warning.hidden = !words;
-  warning.textContent = words;
+async function add(items) {
+  if (!bundle) return chosen.add(items);
+  for (const item of items) await enqueue(item);
+  view.title(say.title(countOfFiles(queue.transfers.length)));
+  queue.pump();
 }
 
 function submit(event) {
-  const all = chosen();
-  const words = all.length ? fault(all) : "Choose a file first.";
-  warn(words);
-  if (words) {
-    event.preventDefault();
-    warning.focus();
-    return;
-  }
+  event.preventDefault();
+  if (bundle) return;
+  const sentence = chosen.refusal() || (kept.record && missingOfKept()) || "";
+  chosen.warn(sentence);
+  if (sentence) return chosen.warning.focus();
+  begin(chosen.items);
+}
+
+/** Say once that files of an earlier upload were not chosen again. */
+function missingOfKept() {
+  const names = chosen.items.map(({ file }) => `${file.name} ${file.size}`);
+  const lost = kept.missing.filter(
+    ({ path, size }) => !names.includes(`${path.split("/").pop()} ${size}`),
+  );
+  if (!lost.length || kept.wasWarned) return "";
+  kept.wasWarned = true;
+  return say.keptMissing(countOfFiles(lost.length));
+}
+
+async function begin(items) {
+  bundle = kept.record?.bundle ?? newBundle();
   setSending(true);
+  for (const file of kept.record?.files ?? []) if (file.done) enqueueArrived(file);
+  for (const item of items) await enqueue(item);
+  kept.release();
+  view.show();
+  for (const transfer of queue.transfers) view.changed(transfer);
+  save();
+  queue.pump();
+  settle();
+}
+
+/** Make the link of an earlier upload of which every file has arrived. */
+function beginKept() {
+  begin([]);
+}
+
+async function enqueue({ file, path }) {
+  const earlier = kept.record && (await kept.match(file, path).catch(() => undefined));
+  const transfer = new Transfer(file, earlier?.path ?? path, {
+    endpoint: form.dataset.upload,
+    metadata: { bundle, ...Object.fromEntries(options(form).filter(([name]) => name !== "password")) },
+    changed: noteChange,
+    met: () => view.say("met", say.smaller(filesize(pieces.size))),
+    url: earlier?.url ?? null,
+  });
+  known.set(transfer, { start: earlier?.start, modified: file.lastModified });
+  queue.add(transfer);
+  if (file.size > chosen.limits.fileSize) {
+    transfer.refuse(say.tooLarge(path, filesize(chosen.limits.fileSize)), false);
+  }
+}
+
+function enqueueArrived({ path, size, url }) {
+  const transfer = new Transfer(null, path, { changed: noteChange });
+  Object.assign(transfer, { size, sent: size, state: "done", upload: { url, abort() {} } });
+  known.set(transfer, {});
+  queue.add(transfer);
+}
+
+function noteChange(transfer, what) {
+  view.changed(transfer, what);
+  if (what) saving ??= setTimeout(save, SAVE_MS);
+  if (what !== "state") return;
+  if (transfer.status === 422) return refuseOptions(transfer.note);
+  queue.pump();
+  settle();
+}
+
+/** When nothing goes on any more: make the link, or say what is in the way. */
+function settle() {
+  if (!bundle || isFinishing || !queue.isSettled) return;
+  const failed = queue.in("failed").length;
+  const arrived = queue.in("done").length;
+  view.part("without").hidden = !failed || !arrived;
+  if (!queue.transfers.length) return cancel();
+  if (!failed) return finish();
+  const files = countOfFiles(failed);
+  view.say("failures", arrived ? say.failures(files, countOfFiles(arrived)) : say.noneLeft);
+}
+
+function goOnWithout() {
+  for (const transfer of queue.in("failed")) queue.remove(transfer);
+  settle();
+}
+
+async function finish() {
+  isFinishing = true;
+  view.title(say.finishing);
+  view.say("failures", "");
+  view.part("cancel").hidden = true;
+  try {
+    const wait = (seconds) => view.title(say.finishRetry(seconds));
+    const page = await makeLink(form, bundle, queue.transfers.length, wait);
+    forget();
+    bundle = null;
+    location.assign(page);
+  } catch (refusal) {
+    isFinishing = false;
+    view.part("cancel").hidden = false;
+    kept.record = recordNow();
+    refuse(refusal.message || say.refused);
+  }
+}
+
+/** An option was refused: the files stay where they are, on the server too. */
+function refuseOptions(sentence) {
+  if (!bundle) return;
+  const items = queue.transfers.filter(({ file }) => file).map(({ file, path }) => ({ file, path }));
+  queue.clear();
+  refuse(sentence);
+  chosen.clear();
+  chosen.add(items);
+  chosen.warn(sentence);
+}
+
+function refuse(sentence) {
+  stop();
+  panel.open = true;
+  kept.show();
+  chosen.warn(sentence);
+  chosen.warning.focus();
+}
+
+function cancel() {
+  const items = queue.transfers.filter(({ file }) => file).map(({ file, path }) => ({ file, path }));
+  queue.clear();
+  forget();
+  stop();
+  chosen.clear();
+  chosen.add(items);
+  send.focus();
+}
+
+/** Go back to choosing. */
+function stop() {
+  bundle = null;
+  queue.transfers = [];
+  queue.isPaused = false;
+  known = new Map();
+  setSending(false);
+  view.hide();
 }
 
 function setSending(sending) {
-  send.disabled = sending;
-  send.textContent = sending ? "Uploading…" : "Upload";
+  form.querySelector("[data-drop]").hidden = sending;
+  form.querySelector("[data-send-row]").hidden = sending;
 }
 
-function sum(all) {
-  return all.reduce((bytes, { file }) => bytes + file.size, 0);
-}
-
-function count(files) {
-  return `${files.toLocaleString("en")} ${files === 1 ? "file" : "files"}`;
-}
-
-/** The words of the `filesize` template filter. */
-function filesize(bytes) {
-  if (bytes < 1024) return `${bytes} B`;
-  const units = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-  let size = bytes / 1024;
-  while (size >= 1023.5 && units.length > 1) {
-    size /= 1024;
-    units.shift();
+async function save() {
+  saving = undefined;
+  if (!bundle) return;
+  for (const transfer of queue.in("sending")) {
+    known.get(transfer).start ??= await digestOfStart(transfer.file).catch(() => "");
   }
-  return `${size.toFixed(size < 99.95 ? 1 : 0).replace(/\.0$/, "")} ${units[0]}`;
+  const record = recordNow();
+  if (bundle) remember(record);
+}
+
+function recordNow() {
+  const chosenOptions = options(form);
+  return {
+    bundle,
+    options: chosenOptions.filter(([name]) => name !== "password"),
+    hasPassword: chosenOptions.some(([name]) => name === "password"),
+    expiresAt: Date.now() + KEPT_MS,
+    files: queue.transfers.filter(({ url }) => url).map((transfer) => ({
+      ...known.get(transfer),
+      path: transfer.path,
+      size: transfer.size,
+      sent: transfer.sent,
+      url: transfer.url,
+      done: transfer.state === "done",
+    })),
+  };
+}
+
+function warnBeforeLeaving(event) {
+  if (bundle && !queue.isSettled) event.preventDefault();
 }

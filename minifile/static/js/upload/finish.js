@@ -1,0 +1,53 @@
+// From files that have arrived to a link.
+
+import { sentenceOf } from "./transfer.js";
+
+const NOT_NOW = [408, 409, 425, 429, 500, 502, 503, 504];
+const MOST_TRIES = 60;
+
+/**
+ * Make the link of a bundle and return where its sender's page is. `waiting` is called with the
+ * seconds before another try. Throws a Refused with the server's sentence.
+ */
+export async function makeLink(form, bundle, count, waiting) {
+  for (let tries = 1; ; tries += 1) {
+    const answer = await ask(form, bundle, count);
+    if (answer?.ok) return senderPage(await answer.json());
+    if (answer && (!NOT_NOW.includes(answer.status) || tries >= MOST_TRIES)) {
+      throw new Refused(sentenceOf(await answer.text()), answer.status);
+    }
+    const seconds = Number(answer?.headers.get("Retry-After")) || Math.min(tries, 15);
+    waiting(seconds);
+    await new Promise((done) => setTimeout(done, seconds * 1000));
+  }
+}
+
+export class Refused extends Error {
+  constructor(sentence, status) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
+async function ask(form, bundle, count) {
+  const body = new FormData();
+  for (const [name, value] of options(form)) body.append(name, value);
+  body.append("bundle", bundle);
+  body.append("bundle_files", count);
+  const headers = { Accept: "application/json" };
+  try {
+    return await fetch(form.action, { method: "POST", body, headers });
+  } catch {
+    return null;
+  }
+}
+
+/** The chosen options, without those that were left empty. */
+export function options(form) {
+  const fields = form.querySelectorAll("[data-options] [name]");
+  return [...fields].filter(({ value }) => value !== "").map(({ name, value }) => [name, value]);
+}
+
+function senderPage(link) {
+  return navigator.cookieEnabled && link.manage_path ? link.manage_path : link.manage_url;
+}
