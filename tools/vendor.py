@@ -1,0 +1,79 @@
+"""Fetch what our pages use from others into minifile/static/vendor/, untouched.
+
+    python tools/vendor.py
+
+There is no build step: a package is asked for by name and version, its SHA-512 is compared with
+the one below, and only the named files are unpacked. To take a newer version, change the entry.
+"""
+
+import base64
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "minifile" / "static" / "vendor"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package of npm: its version, its SHA-512 (base64), its files and their SHA-256 (hex)."""
+
+    name: str
+    version: str
+    integrity: str
+    files: dict[str, str]
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / f"{self.name}@{self.version}"
+
+
+PACKAGES = [
+    Package(
+        "tus-js-client",
+        "4.3.1",
+        "ZLeYmjrkaU1fUsKbIi8JML52uAocjEZtBx4DKjRrqzrZa0O4MYwT6db+oqePlspV+FxXJAyFBc/L5gwUi2OFsg==",
+        {
+            "dist/tus.min.js": "8cbb1b63fccc3bba0ae73ad1deb160ce046c3750851d0c3e94921ae3ef070eb8",
+            "LICENSE": "2ec372e137fa65938a6551e9abaa3d3ea21f5ebd398fca00a13354ea881e6539",
+        },
+    ),
+]
+
+
+def fetch(package: Package) -> None:
+    """Unpack the files of a package. Raises ValueError when anything is not as named here."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = f"{package.name}@{package.version}"
+        subprocess.run(["npm", "pack", "--silent", wanted], cwd=folder, check=True)
+        (archive,) = Path(folder).glob("*.tgz")
+        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+        if digest != package.integrity:
+            raise ValueError(f"{wanted} has the SHA-512 {digest}")
+        with tarfile.open(archive) as members:
+            for name, sha256 in package.files.items():
+                member = members.extractfile(f"package/{name}")
+                content = b"" if member is None else member.read()
+                _keep(package.folder / Path(name).name, content, sha256)
+
+
+def _keep(path: Path, content: bytes, sha256: str) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ValueError(f"{path.name} has the SHA-256 {found}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def main() -> None:
+    for package in PACKAGES:
+        fetch(package)
+        sys.stdout.write(f"{package.name} {package.version}: {len(package.files)} files\n")
+
+
+if __name__ == "__main__":
+    main()
