@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import skip_or_fail
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 OpenPage = Callable[..., Page]
 
@@ -81,10 +81,3 @@ def keep_screenshot(page: Page, name: str) -> None:
     folder = os.environ.get("MINIFILE_TEST_SCREENSHOTS")
     if folder:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-def upload(page: Page, url: str, files: list[Path]) -> None:
-    page.goto(url)
-    page.locator("#file").set_input_files(files)
-    page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Your link")

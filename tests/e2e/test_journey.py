@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import zxingcpp
 from conftest import RunningServer
-from e2e.conftest import OpenPage, upload
+from e2e.acting import upload
+from e2e.conftest import OpenPage
 from PIL import Image
 from playwright.sync_api import expect
 

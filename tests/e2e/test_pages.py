@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RunningServer
+from e2e.acting import choose, limit_rate, wait_for_percent, write
 from e2e.conftest import keep_screenshot, violations
 from playwright.sync_api import Page
 
@@ -27,8 +28,9 @@ def test_every_page_is_accessible_and_fits(
     open_page: Callable[..., Page],
     tmp_path: Path,
 ):
-    server = start_server("--workers", "1", "--threads", "32")
+    server = start_server("--workers", "1", "--threads", "32", blocked_types="exe")
     page = open_page(**LOOKS[look])
+    page.on("dialog", lambda dialog: dialog.accept())
     faults: list[str] = []
 
     for name in walk(page, server.url, tmp_path):
@@ -46,19 +48,53 @@ def walk(page: Page, url: str, folder: Path):
     yield "upload"
     page.locator("[data-options] summary").click()
     yield "upload-options"
-    page.locator("#file").set_input_files([write(folder, "holiday-final-cut.mp4", 5_000_000)])
+    choose(
+        page,
+        [empty(folder, "holiday-final-cut.mp4", 5_000_000), empty(folder, LONG_NAME[-200:], 9)],
+    )
     yield "upload-chosen"
     page.get_by_label("Or keep for").fill("never")
-    page.get_by_role("button", name="Upload").click()
+    press_upload(page)
+    page.locator("[data-warning]:not([hidden])").wait_for()
     yield "upload-refused"
+    yield from walk_uploading(page, url, folder)
     yield from walk_one_file(page, url, folder)
     yield from walk_bundle(page, url, folder)
     page.goto(f"{url}/nothing23456")
     yield "error-404"
 
 
+def walk_uploading(page: Page, url: str, folder: Path):
+    files = [empty(folder, name, 3_000_000) for name in ("holiday-final-cut.mp4", "notes.txt")]
+    files += [empty(folder, "setup.exe", 5), empty(folder, LONG_NAME[-180:], 2_000_000)]
+    page.goto(url)
+    choose(page, files)
+    limit_rate(page, 1_000_000)
+    press_upload(page)
+    page.locator("[data-transfers] .failed").wait_for()
+    wait_for_percent(page, 30)
+    yield "uploading"
+    page.get_by_role("button", name="Pause all").click()
+    yield "uploading-paused"
+    page.reload()
+    limit_rate(page, -1)
+    yield "upload-kept"
+    page.get_by_role("button", name="Forget it").click()
+    choose(page, [empty(folder, f"{number:03}.jpg", number) for number in range(300)])
+    yield "upload-many"
+    page.goto(url)
+    choose(page, files[2:3])
+    press_upload(page)
+    page.locator("[data-failures]:not([hidden])").wait_for()
+    yield "uploading-failed"
+
+
+def press_upload(page: Page) -> None:
+    page.get_by_role("button", name="Upload", exact=True).click()
+
+
 def walk_one_file(page: Page, url: str, folder: Path):
-    send(page, url, [write(folder, "holiday-final-cut.mp4", 5_000_000)], note="The cut.", limit=3)
+    send(page, url, [empty(folder, "holiday-final-cut.mp4", 5_000_000)], note="The cut.", limit=3)
     yield "sender"
     link = page.get_by_label("Short link").input_value()
     for summary in page.locator("main .sections > details > summary").all():
@@ -72,7 +108,7 @@ def walk_one_file(page: Page, url: str, folder: Path):
     page.context.clear_cookies()
     page.goto(link)
     yield "landing-recipient"
-    send(page, url, [write(folder, LONG_NAME[-200:], 1)], password="secret")
+    send(page, url, [empty(folder, LONG_NAME[-200:], 1)], password="secret")
     link = page.get_by_label("Short link").input_value()
     page.context.clear_cookies()
     page.goto(link)
@@ -93,7 +129,7 @@ def walk_bundle(page: Page, url: str, folder: Path):
         LONG_NAME[-180:],
         "notes.txt",
     ]
-    send(page, url, [write(folder, name, 4321 * (i + 1)) for i, name in enumerate(names)])
+    send(page, url, [empty(folder, name, 4321 * (i + 1)) for i, name in enumerate(names)])
     yield "sender-bundle"
     link = page.get_by_label("Short link").input_value()
     page.goto(link)
@@ -121,11 +157,9 @@ def send(
     page.get_by_label("Downloads allowed").fill("" if limit is None else str(limit))
     page.get_by_label("Link password").fill(password)
     page.locator("#file").set_input_files(files)
-    page.get_by_role("button", name="Upload").click()
+    press_upload(page)
     page.wait_for_url(re.compile("/links/"))
 
 
-def write(folder: Path, name: str, size_bytes: int) -> Path:
-    path = folder / name
-    path.write_bytes(b"\x00" * size_bytes)
-    return path
+def empty(folder: Path, name: str, size_bytes: int) -> Path:
+    return write(folder, name, bytes(size_bytes))

@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 from conftest import RunningServer
-from e2e.conftest import OpenPage, upload
+from e2e.acting import (
+    at_senders_page,
+    choose,
+    drop,
+    limit_rate,
+    send,
+    upload,
+    wait_for_percent,
+    write,
+)
+from e2e.conftest import OpenPage
 from e2e.nginx import documented_blocks, nginx_before
 from playwright.sync_api import Page, expect
 from wire import get, kept
@@ -374,57 +384,8 @@ class Requests:
             self._methods.append(request.method)
 
 
-def choose(page: Page, paths: list[Path]) -> None:
-    page.locator("#file").set_input_files(paths)
-
-
-def send(page: Page) -> str:
-    """Press Upload, and return the path of the link."""
-    page.get_by_role("button", name="Upload", exact=True).click()
-    return at_senders_page(page)
-
-
-def at_senders_page(page: Page) -> str:
-    page.wait_for_url(re.compile("/links/"), timeout=60_000)
-    return "/" + page.get_by_label("Short link").input_value().rpartition("/")[2]
-
-
-def wait_for_percent(page: Page, percent: int) -> None:
-    page.wait_for_function(f"document.querySelector('[data-all]').value >= {percent}")
-
-
-def limit_rate(page: Page, bytes_a_second: int) -> None:
-    """Let the page send so much, no limit being -1."""
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.send(
-        "Network.emulateNetworkConditions",
-        {
-            "offline": False,
-            "latency": 0,
-            "downloadThroughput": -1,
-            "uploadThroughput": bytes_a_second,
-        },
-    )
-
-
-def drop(page: Page, paths: list[Path]) -> None:
-    """Drop files and folders onto the page, as from a file manager."""
-    session = page.context.new_cdp_session(page)
-    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        event = {"type": kind, "x": 300, "y": 300, "data": data}
-        session.send("Input.dispatchDragEvent", event)
-
-
 def random_bytes(size: int) -> bytes:
     return random.Random(size).randbytes(size)
-
-
-def write(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content)
-    return path
 
 
 def digest(content: bytes) -> str:
