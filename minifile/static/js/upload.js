@@ -19,7 +19,7 @@ import { words } from "./words.js";
 const say = words.upload;
 // A little less than the server keeps a partial upload.
 const KEPT_MS = 23 * 3600 * 1000;
-const SAVE_MS = 500;
+const SAVE_MS = 1000;
 
 const form = document.querySelector("form[data-upload]");
 const send = form.querySelector("[data-send]");
@@ -138,14 +138,18 @@ function noteChange(transfer, what) {
 
 /** When nothing goes on any more: make the link, or say what is in the way. */
 function settle() {
-  if (!bundle || isFinishing || !queue.isSettled) return;
+  if (!bundle || isFinishing) return;
   const failed = queue.in("failed").length;
   const arrived = queue.in("done").length;
-  view.part("without").hidden = !failed || !arrived;
-  if (!queue.transfers.length) return cancel();
-  if (!failed) return finish();
-  const files = countOfFiles(failed);
-  view.say("failures", arrived ? say.failures(files, countOfFiles(arrived)) : say.noneLeft);
+  const isOver = queue.isSettled;
+  view.part("without").hidden = !isOver || !failed || !arrived;
+  view.say("failures", isOver && failed ? failures(failed, arrived) : "");
+  if (!queue.transfers.length) cancel();
+  else if (isOver && !failed) finish();
+}
+
+function failures(failed, arrived) {
+  return arrived ? say.failures(countOfFiles(failed), countOfFiles(arrived)) : say.noneLeft;
 }
 
 function goOnWithout() {
@@ -233,7 +237,7 @@ function recordNow() {
     options: chosenOptions.filter(([name]) => name !== "password"),
     hasPassword: chosenOptions.some(([name]) => name === "password"),
     expiresAt: Date.now() + KEPT_MS,
-    files: queue.transfers.filter(({ url }) => url).map((transfer) => ({
+    files: queue.in("waiting", "sending", "paused", "done").map((transfer) => ({
       ...known.get(transfer),
       path: transfer.path,
       size: transfer.size,

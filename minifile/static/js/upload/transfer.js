@@ -117,7 +117,9 @@ export class Transfer {
 
   /** No answer came: the connection, the file itself, or a proxy that cuts large pieces. */
   async cut() {
-    if (!(await isReadable(this.file))) return this.refuse(say.changed, false);
+    const readable = await isReadable(this.file);
+    if (this.state !== "sending") return;
+    if (!readable) return this.refuse(say.changed, false);
     this.cuts += 1;
     if (this.cuts >= CUTS && navigator.onLine && this.piece > 1024 * 1024) {
       this.cuts = 0;
