@@ -127,6 +127,8 @@ class Settings(BaseModel):
     purge_interval: Duration = timedelta(hours=1)
     # How long a client may come back to a download it began.
     delivery_lease: Duration = Field(default=timedelta(hours=24), le=timedelta(hours=24))
+    # How long a resumable upload that nobody goes on with is kept.
+    partial_lifetime: Duration = timedelta(days=1)
     # Uploads are refused when less than this would stay free on the storage, in bytes.
     keep_free: Size = 2**30
     # How long a stopping server waits for transfers.
@@ -145,6 +147,8 @@ class Settings(BaseModel):
     rate_unknown_codes: RateLimit = 60
     # Links made from one address in a minute.
     rate_uploads: RateLimit = 300
+    # Resumable uploads begun from one address in a minute.
+    rate_partial_uploads: RateLimit = 3000
     # Uploads and downloads from one address at once in a process. Default: half of its threads.
     max_transfers_per_address: int | None = Field(default=None, ge=1)
     # Who sends the bytes of files without a download limit: minifile itself (stream), or the nginx

@@ -118,6 +118,57 @@ class DigestMismatch(MinifileError):
     """What arrived is not what the sender's digest says."""
 
 
+class Conflict(MinifileError):
+    """The request does not fit what is there by now."""
+
+
+class WrongOffset(Conflict):
+    """A part of an upload does not begin where the last one ended."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"The upload stands at byte {offset}. Go on from there.")
+        self.offset = offset
+
+
+class UploadNotReady(Conflict):
+    """Not every file of a bundle has arrived."""
+
+    def __init__(self, complete: int, files: int) -> None:
+        super().__init__(f"{complete} of {files} files have arrived.")
+
+
+class UploadHeld(MinifileError):
+    """Another request is writing to the upload and does not let go."""
+
+    def __init__(self) -> None:
+        super().__init__("Another request is sending to this upload. Try again in a moment.")
+
+
+class UploadExpired(MinifileError):
+    """A partial upload was left alone for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("This upload was left alone for too long. Begin it anew.")
+
+
+class ChecksumMismatch(MinifileError):
+    """A part of an upload is not what its checksum says."""
+
+    def __init__(self) -> None:
+        super().__init__("This part does not match its checksum. Nothing of it was kept.")
+
+
+class WrongVersion(MinifileError):
+    """The client speaks another version of tus, or does not say which."""
+
+    def __init__(self) -> None:
+        super().__init__("Resumable uploads speak tus 1.0.0: send Tus-Resumable: 1.0.0.")
+
+
+class WrongContentType(MinifileError):
+    """The body of a request is not declared as what it must be."""
+
+
 class StorageFull(MinifileError):
     """There is not enough free space to keep the upload."""
 
@@ -135,6 +186,10 @@ class ServiceBusy(MinifileError):
 
 class BlobMissing(MinifileError):
     """A row names a blob that the storage does not have."""
+
+
+class BlobHeld(MinifileError):
+    """Another request holds a partial blob."""
 
 
 class ConfigError(MinifileError):

@@ -39,7 +39,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)
-    for blueprint in (site.bp, upload.bp, links.bp, download.bp):
+    for blueprint in (site.bp, upload.bp, upload.tus_bp, links.bp, download.bp):
         app.register_blueprint(blueprint)
     cli.register(app)
     return app
@@ -75,6 +75,7 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.WRONG_PASSWORDS_LINK: settings.rate_wrong_passwords_link,
             rate_limits.UNKNOWN_CODES: settings.rate_unknown_codes,
             rate_limits.UPLOADS: settings.rate_uploads,
+            rate_limits.PARTIAL_UPLOADS: settings.rate_partial_uploads,
         },
         secret_key=settings.secret_key,
     )

@@ -17,6 +17,15 @@ class LinkState(StrEnum):
     DELETING = "deleting"
 
 
+class PartialState(StrEnum):
+    """Where a partial upload stands."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    JOINED = "joined"
+    DELETING = "deleting"
+
+
 class Role(StrEnum):
     """What a browser may do with a link."""
 
@@ -128,6 +137,57 @@ class LinkRecord:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialRecord:
+    """A partial upload, as its row was read; the model says what each field is."""
+
+    id: int
+    upload_hash: str
+    bundle_hash: str | None
+    bundle_files: int | None
+    owner_hash: str | None
+    state: str
+    length: int | None
+    offset: int
+    concat: str | None
+    parts: str | None
+    filename: str
+    declared_type: str | None
+    metadata_text: str | None
+    lifetime_seconds: int | None
+    max_downloads: int | None
+    password_hash: str | None
+    note: str | None
+    storage_key: str
+    writer: str | None
+    content_type: str | None
+    sha256: str | None
+    crc32: int | None
+    created_at: datetime
+    expires_at: datetime
+    completed_at: datetime | None
+    link_id: int | None
+
+    @property
+    def is_part(self) -> bool:
+        """Say whether it will be a part of another one, and never a file."""
+        return self.concat == "partial"
+
+    @property
+    def is_final(self) -> bool:
+        """Say whether it is made of parts."""
+        return self.parts is not None
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether every byte is there."""
+        return self.length is not None and self.offset >= self.length
+
+    def is_expired(self, now: datetime) -> bool:
+        """Say whether it was left alone for too long; what belongs to a link was not."""
+        return self.state != PartialState.JOINED and self.expires_at <= now
 
 
 @dataclass(frozen=True, slots=True)

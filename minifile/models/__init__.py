@@ -6,6 +6,16 @@ from minifile.models.delivery import Delivery
 from minifile.models.file import File
 from minifile.models.lease import Lease
 from minifile.models.link import Link
+from minifile.models.partial_upload import PartialUpload
 from minifile.models.slot import Slot
 
-__all__ = ["BrowserAccess", "ClientSalt", "Delivery", "File", "Lease", "Link", "Slot"]
+__all__ = [
+    "BrowserAccess",
+    "ClientSalt",
+    "Delivery",
+    "File",
+    "Lease",
+    "Link",
+    "PartialUpload",
+    "Slot",
+]

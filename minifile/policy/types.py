@@ -100,8 +100,22 @@ def check_type(
         if _covers_name(entry, filename) or _covers_type(entry, content):
             raise TypeRefused(f"Files of the type {entry.strip()} are not accepted here.")
     if allowed and not _is_allowed(filename, head, content, allowed):
-        accepted = ", ".join(entry.strip() for entry in allowed)
-        raise TypeRefused(f"Only files of these types are accepted here: {accepted}.")
+        raise _not_among(allowed)
+
+
+def check_type_of_name(filename: str, *, allowed: Sequence[str], blocked: Sequence[str]) -> None:
+    """Judge a file by its name alone, before a byte of it is there. Raises TypeRefused."""
+    for entry in blocked:
+        if _covers_name(entry, filename):
+            raise TypeRefused(f"Files of the type {entry.strip()} are not accepted here.")
+    is_named = bool(extension_of(filename))
+    if allowed and is_named and not any(_covers_name(entry, filename) for entry in allowed):
+        raise _not_among(allowed)
+
+
+def _not_among(allowed: Sequence[str]) -> TypeRefused:
+    accepted = ", ".join(entry.strip() for entry in allowed)
+    return TypeRefused(f"Only files of these types are accepted here: {accepted}.")
 
 
 def _is_allowed(filename: str, head: bytes, content: str | None, allowed: Sequence[str]) -> bool:

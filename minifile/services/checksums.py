@@ -44,6 +44,7 @@ class Checksums:
         self._sha256 = digest or hashlib.sha256()
         self._crc32 = 0
         self._beside: _Beside | None = None
+        self._error: BaseException | None = None
 
     def __enter__(self) -> "Checksums":
         return self
@@ -54,8 +55,14 @@ class Checksums:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        self.rest()
+
+    def rest(self) -> None:
+        """End the thread until more is added. What went wrong in it is raised by what is asked."""
         if self._beside is not None:
             self._beside.end()
+            self._error = self._beside.error()
+            self._beside = None
 
     def update(self, chunk: Chunk) -> None:
         """Add a chunk. A large one must stay as it is while the next HELD_CHUNKS - 1 are added.
@@ -82,6 +89,8 @@ class Checksums:
         return self._crc32
 
     def _settle(self) -> None:
+        if self._error is not None:
+            raise self._error
         if self._beside is not None:
             self._beside.settle()
 
@@ -122,6 +131,14 @@ class _Beside:
         """End the thread, and wait for it: it holds nothing of the upload any more."""
         self._chunks.put(None)
         self._thread.join()
+
+    def error(self) -> BaseException | None:
+        """Return what ended the thread before its time; asked once it has ended."""
+        try:
+            self.settle()
+        except BaseException as error:  # noqa: BLE001 (it is kept for who asks for a sum)
+            return error
+        return None
 
     def _take(self) -> None:
         error = self._free.get()

@@ -1,6 +1,8 @@
 """The rows of a new link, written in one short transaction that others may share."""
 
 from dataclasses import replace
+from functools import partial
+from typing import Protocol, TypeVar
 
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +13,16 @@ from minifile.services.commits import commit
 from minifile.services.statements import Driver, Statement, given
 from minifile.storage import Batch
 from minifile.values import FileRecord, LinkRecord, Role
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class CodedWork(Protocol[T_co]):
+    """Work that may make a link under the code that it is given."""
+
+    def __call__(self, driver: Driver, code: str) -> T_co: ...
+
 
 # The id is the database's to give, and a new link has no downloads.
 _LINK_VALUES = LinkRecord.__dataclass_fields__.keys() - {"id", "files", "download_count"}
@@ -34,32 +46,38 @@ def save_link(link: LinkRecord, batch: Batch, *, owner: str | None, code_length:
     Returns the link as it is in the database: with its code and the ids of all rows. `owner` is
     the browser that may manage it. A code that is taken is rolled again.
     """
+
+    def work(driver: Driver, code: str) -> LinkRecord:
+        owner_hash = None if owner is None else token_hash(owner)
+        saved = insert_link(driver, replace(link, code=code), owner_hash)
+        # From here on a failed commit must not take the bytes: it may have happened.
+        batch.keep()
+        return saved
+
+    return commit_with_code(work, code_length=code_length)
+
+
+def commit_with_code(work: "CodedWork[T]", *, code_length: int) -> T:
+    """Commit work that may make a link, durably; it is given a new code until one is free."""
     while True:
-        coded = replace(link, code=new_code(code_length))
-
-        def work(driver: Driver, coded: LinkRecord = coded) -> LinkRecord:
-            saved = _insert(driver, coded, owner)
-            # From here on a failed commit must not take the bytes: it may have happened.
-            batch.keep()
-            return saved
-
         try:
-            return commit(work, durable=True)
+            return commit(partial(work, code=new_code(code_length)), durable=True)
         except IntegrityError as error:
             if "code" not in str(error.orig):
                 raise
 
 
-def _insert(driver: Driver, link: LinkRecord, owner: str | None) -> LinkRecord:
+def insert_link(driver: Driver, link: LinkRecord, owner_hash: str | None) -> LinkRecord:
+    """Write the rows of a link within the caller's work; `owner_hash` names the owner's browser."""
     row = {name: getattr(link, name) for name in _LINK_VALUES}
     link_id = _INSERT_LINK.run(driver, **row)[0][0]
     files = [
         _insert_file(driver, link_id, position, replace(file, created_at=link.created_at))
         for position, file in enumerate(link.files)
     ]
-    if owner is not None:
+    if owner_hash is not None:
         _INSERT_ACCESS.run(
-            driver, browser_hash=token_hash(owner), link_id=link_id, created_at=link.created_at
+            driver, browser_hash=owner_hash, link_id=link_id, created_at=link.created_at
         )
     return replace(link, id=link_id, files=files)
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 from sqlalchemy import select
 
-from minifile.models import File
+from minifile.models import File, PartialUpload
 from minifile.services.pacing import ROWS, read_page, unhurried
 from minifile.storage import Storage
 from minifile.values import StoredBlob
@@ -53,4 +53,6 @@ def _orphans_among(page: Sequence[StoredBlob], storage: Storage) -> list[StoredB
 
 
 def _known_keys(keys: Sequence[str]) -> set[str]:
-    return set(read_page(select(File.storage_key).where(File.storage_key.in_(keys))))
+    """Return which of the keys a file or a partial upload names."""
+    columns = (File.storage_key, PartialUpload.storage_key)
+    return {key for column in columns for key in read_page(select(column).where(column.in_(keys)))}

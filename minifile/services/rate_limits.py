@@ -46,12 +46,14 @@ WRONG_PASSWORDS = "wrong passwords"
 WRONG_PASSWORDS_LINK = "wrong passwords for this link"
 UNKNOWN_CODES = "unknown codes"
 UPLOADS = "uploads"
+PARTIAL_UPLOADS = "uploads begun"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
     WRONG_PASSWORDS_LINK: timedelta(minutes=15),
     UNKNOWN_CODES: timedelta(minutes=10),
     UPLOADS: timedelta(minutes=1),
+    PARTIAL_UPLOADS: timedelta(minutes=1),
 }
 
 

@@ -3,23 +3,23 @@
 from sqlalchemy import bindparam, select
 
 from minifile.models import File, Link
-from minifile.services.statements import Driver, Statement
+from minifile.services.statements import Driver, Row, Statement
 from minifile.values import FileRecord, LinkRecord
 
-_LINK = Statement(
-    select(
-        Link.id,
-        Link.code,
-        Link.created_at,
-        Link.expires_at,
-        Link.max_downloads,
-        Link.download_count,
-        Link.password_hash,
-        Link.owner_token_hash,
-        Link.note,
-        Link.state,
-    ).where(Link.code == bindparam("code"))
+_COLUMNS = select(
+    Link.id,
+    Link.code,
+    Link.created_at,
+    Link.expires_at,
+    Link.max_downloads,
+    Link.download_count,
+    Link.password_hash,
+    Link.owner_token_hash,
+    Link.note,
+    Link.state,
 )
+_LINK = Statement(_COLUMNS.where(Link.code == bindparam("code")))
+_MADE_LINK = Statement(_COLUMNS.where(Link.id == bindparam("link_id")))
 _FILES = Statement(
     select(
         File.id,
@@ -38,7 +38,15 @@ _FILES = Statement(
 
 def read_link(driver: Driver, code: str) -> LinkRecord | None:
     """Return the link of a code, whatever its state, or None where there is none."""
-    rows = _LINK.run(driver, code=code)
+    return _with_files(driver, _LINK.run(driver, code=code))
+
+
+def read_made_link(driver: Driver, link_id: int) -> LinkRecord | None:
+    """Return the link that an upload was made into, for who proves to be its sender."""
+    return _with_files(driver, _MADE_LINK.run(driver, link_id=link_id))
+
+
+def _with_files(driver: Driver, rows: list[Row]) -> LinkRecord | None:
     if not rows:
         return None
     files = [FileRecord(*row) for row in _FILES.run(driver, link_id=rows[0][0])]

@@ -142,7 +142,7 @@ def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[
         check_file_count(len(rows) + 1, rules.limits)
         if rules.expected_sha256 is not None and rows:
             raise BadOption("A digest can be given for an upload of one file only.")
-        rows.append(_store_file(incoming, batch, rules, taken))
+        rows.append(store_file(incoming, batch, rules, taken))
         taken += rows[-1].size_bytes
     if not rows:
         raise BadUpload("The upload holds no file.")
@@ -150,7 +150,8 @@ def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[
     return [replace(row, filename=name) for row, name in zip(rows, names, strict=True)]
 
 
-def _store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> FileRecord:
+def store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> FileRecord:
+    """Store one file, judging it on the way. `taken` is what its link holds already, in bytes."""
     check_file_size(incoming.size_bytes or 0, rules.limits)
     filename = clean_path(incoming.filename)
     key = new_key()

@@ -26,11 +26,40 @@ class Batch(Protocol):
         """Keep what was put, also when the batch ends with an error."""
 
 
+class PartialBlob(Protocol):
+    """A blob that is written in several goes, held by this one alone."""
+
+    size_bytes: int
+    """How many bytes there are by now."""
+
+    def write(self, chunk: Chunk) -> None:
+        """Append; the chunk has been used up when this returns. Raises StorageFull."""
+
+    def head(self, size_bytes: int) -> bytes:
+        """Return the first bytes, fewer where there are no more."""
+
+    def sync(self) -> None:
+        """Bring all that was written to stable storage. Raises StorageFull."""
+
+    def finish(self) -> None:
+        """Sync, and make it a blob like any other. Doing it again is no error."""
+
+
 class Storage(Protocol):
     """Where blobs live."""
 
     def batch(self) -> AbstractContextManager[Batch]:
         """Begin an upload. Until it ends, `is_being_written` is true for each of its keys."""
+
+    def appending(self, key: str, offset: int) -> AbstractContextManager[PartialBlob]:
+        """Hold a partial blob, to go on at byte `offset`; what lies beyond is cut off.
+
+        Offset 0 begins one. What was written stays when the block ends, however it ends, and
+        nobody holds it then; after a crash nobody does either. One that is finished already, and
+        has just this size, can be held and finished again. Until the block ends
+        `is_being_written` is true for the key. Raises BlobHeld while another holds it, and
+        BlobMissing when there are fewer bytes than `offset`.
+        """
 
     def open(self, key: str) -> BinaryIO:
         """Open a blob for reading; deleting it later does not end what was opened.

@@ -7,27 +7,32 @@ kernel drops that lock when the process dies, so a sweep can tell what a crash l
 from what is still arriving, at once and without guessing by age.
 """
 
-import errno
 import fcntl
 import io
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from minifile.errors import BlobMissing, StorageFull, StorageUnavailable
+from minifile.errors import BlobMissing, StorageUnavailable
+from minifile.storage.appending import LocalPartialBlob, appending
+from minifile.storage.files import (
+    PART,
+    begin_write_back,
+    make_folder,
+    no_space_is_refused,
+    sync_folder,
+    write_all,
+)
 from minifile.values import Chunk, StoredBlob
 
-PART = ".part"
 _FOLDER = re.compile("[0-9a-f]{2}")
 _BLOB = re.compile(r"[0-9a-f]{32}(\.part)?")
 # So much is written before the kernel is asked to begin with its write-back.
 _WRITE_BACK_BYTES = 8 * 2**20
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def relative_path(key: str) -> str:
@@ -55,6 +60,11 @@ class LocalStorage:
                 batch.discard()
             finally:
                 batch.release()
+
+    @contextmanager
+    def appending(self, key: str, offset: int) -> Iterator[LocalPartialBlob]:
+        with appending(self.path(key), offset, sync=self.sync) as blob:
+            yield blob
 
     def open(self, key: str) -> BinaryIO:
         try:
@@ -130,18 +140,17 @@ class LocalBatch:
         path = self._storage.path(key)
         part = path.with_name(key + PART)
         try:
-            _make_folder(path.parent)
-            descriptor = _create_held(part)
-            self._keys.append(key)
-            self._descriptors.append(descriptor)
-            _write_chunks(descriptor, chunks, sync=self._storage.sync)
-            part.rename(path)
-            if self._storage.sync:
-                _sync_folder(path.parent)
-        except BaseException as error:
+            with no_space_is_refused():
+                make_folder(path.parent)
+                descriptor = _create_held(part)
+                self._keys.append(key)
+                self._descriptors.append(descriptor)
+                _write_chunks(descriptor, chunks, sync=self._storage.sync)
+                part.rename(path)
+                if self._storage.sync:
+                    sync_folder(path.parent)
+        except BaseException:
             part.unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.errno in _NO_SPACE:
-                raise StorageFull("There is no space left for this upload.") from error
             raise
 
     def keep(self) -> None:
@@ -204,43 +213,10 @@ def _write_chunks(descriptor: int, chunks: Iterable[Chunk], *, sync: bool) -> No
     """
     written = begun = 0
     for chunk in chunks:
-        _write_all(descriptor, chunk)
+        write_all(descriptor, chunk)
         written += len(chunk)
         if sync and written - begun >= _WRITE_BACK_BYTES:
-            _begin_write_back(descriptor, begun, written - begun)
+            begin_write_back(descriptor, begun, written - begun)
             begun = written
     if sync:
         os.fsync(descriptor)
-
-
-def _begin_write_back(descriptor: int, start: int, size_bytes: int) -> None:
-    """Begin to write a range back. That it need not be cached is the advice that does so; what
-    is still being written stays cached all the same.
-    """
-    if sys.platform == "linux":
-        # It is advice; whether it was taken does not matter.
-        with suppress(OSError):
-            os.posix_fadvise(descriptor, start, size_bytes, os.POSIX_FADV_DONTNEED)
-
-
-def _write_all(descriptor: int, chunk: Chunk) -> None:
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and the ones above it, each durable before a blob relies on it."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

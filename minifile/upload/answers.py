@@ -14,6 +14,8 @@ from minifile.web.addresses import (
 from minifile.web.current import public_url
 from minifile.web.negotiate import answer_format
 
+_UPLOADED = "Uploaded and safe on disk. Send this link to whoever should have the files."
+
 
 def answer_upload(new: NewLink, visitor: Visitor) -> Response:
     """Say where the link is, in the form that the sender's client understands."""
@@ -21,6 +23,8 @@ def answer_upload(new: NewLink, visitor: Visitor) -> Response:
     if chosen == "html":
         response = _to_senders_page(new, visitor)
     elif chosen == "json":
+        # A script goes to the sender's page by itself.
+        _flash(new, visitor)
         response = jsonify(_as_json(new))
         response.status_code = 201
         response.headers["Location"] = short_link(new.link)
@@ -32,12 +36,19 @@ def answer_upload(new: NewLink, visitor: Visitor) -> Response:
     return response
 
 
+def _flash(new: NewLink, visitor: Visitor) -> None:
+    """Leave word for the sender's page, which only a browser with our cookie will show."""
+    if visitor.browser is not None:
+        flash(_UPLOADED, "good")
+        flash(private_address(new.link, new.owner_token), "private-address")
+
+
 def _to_senders_page(new: NewLink, visitor: Visitor) -> Response:
     """Redirect to the sender's page; a browser that keeps no cookie proves itself by address."""
-    flash("Uploaded and safe on disk. Send this link to whoever should have the files.", "good")
     if visitor.browser is not None:
-        flash(private_address(new.link, new.owner_token), "private-address")
+        _flash(new, visitor)
         return see_other(url_for("links.show", code=new.link.code))
+    flash(_UPLOADED, "good")
     address = url_for("links.enter", code=new.link.code, owner_token=new.owner_token)
     return see_other(address)
 
@@ -50,6 +61,7 @@ def _as_json(new: NewLink) -> dict[str, object]:
         "direct_url": public_url() + download_path(link),
         "owner_token": new.owner_token,
         "manage_url": private_address(link, new.owner_token),
+        "manage_path": url_for("links.show", code=link.code),
         "expires_at": link.expires_at.isoformat(),
         "max_downloads": link.max_downloads,
         "files": [file_as_json(link, file) for file in link.files],

@@ -19,6 +19,7 @@ from minifile.services.uploads import check_options, parse_lifetime
 from minifile.values import Limits, UploadOptions
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
+_BUNDLE = re.compile(r"[A-Za-z0-9_-]{22,64}")
 _SHA256_HEX = re.compile(r"[0-9a-fA-F]{64}")
 _REPR_DIGEST = re.compile(r"sha-256\s*=\s*:([A-Za-z0-9+/=]*):", re.IGNORECASE)
 
@@ -67,6 +68,20 @@ class OptionReader:
 
     def _check(self) -> None:
         check_options(self.options(), limits=self._limits)
+
+
+def read_bundle(value: str) -> str:
+    """Return the random id that a client made up for a bundle. Raises BadOption."""
+    if _BUNDLE.fullmatch(value.strip()) is None:
+        raise BadOption("A bundle is named by 22 to 64 letters, digits, hyphens and underscores.")
+    return value.strip()
+
+
+def read_bundle_files(value: str) -> int:
+    """Return how many files a bundle has. Raises BadOption."""
+    if _NUMBER.fullmatch(value.strip()) is None or int(value) < 1:
+        raise BadOption("bundle_files must say how many files the bundle has, from 1 on.")
+    return int(value)
 
 
 def expected_sha256(headers: Headers) -> str | None:

@@ -5,12 +5,14 @@ from itertools import chain
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
-from minifile.errors import MinifileError, NotFound
+from minifile.errors import BadOption, MinifileError, NotFound
 from minifile.extensions import exempt_from_csrf
+from minifile.services.bundles import finish_bundle
 from minifile.services.uploads import Incoming, receive_upload
 from minifile.units import write_duration
 from minifile.upload.answers import answer_upload
-from minifile.upload.options import OptionReader, expected_sha256
+from minifile.upload.bodies import begin_body, end_unread_body
+from minifile.upload.options import OptionReader, expected_sha256, read_bundle, read_bundle_files
 from minifile.values import Visitor
 from minifile.web.body import Body
 from minifile.web.current import (
@@ -18,6 +20,7 @@ from minifile.web.current import (
     current_rates,
     current_settings,
     current_storage,
+    current_terms,
     current_transfers,
     ensure_browser,
     public_url,
@@ -30,6 +33,7 @@ from minifile.web.multipart import Part, read_parts
 from minifile.web.negotiate import answer_format, is_command_line_tool
 
 bp = Blueprint("upload", __name__)
+bp.after_request(end_unread_body)
 
 # What boundaries, part headers and fields may add to the files of a form, in bytes.
 _FORM_OVERHEAD = 16 * 2**20
@@ -54,7 +58,11 @@ def create() -> Response:
     visitor = uploading_visitor()
     options, body = _begin()
     parts = read_parts(request.headers.get("Content-Type", ""), body.buffers())
-    return _receive(_files(parts, options), options, visitor)
+    form = _Form(parts, options)
+    try:
+        return _receive(form.files(), options, visitor)
+    except _NamesBundle:
+        return _finish(form, options, visitor)
 
 
 @bp.put("/")
@@ -90,40 +98,12 @@ def refuse(error: MinifileError) -> Response:
     return response
 
 
-@bp.after_request
-def end_unread_body(response: Response) -> Response:
-    """Answer before the body is through: then close, so that the client reads the answer."""
-    if request.method in ("POST", "PUT"):
-        body = g.get("body") or _unjudged_body()
-        if body is not None and not body.is_whole:
-            response.call_on_close(body.refuse_rest())
-    return response
-
-
 def _begin() -> tuple[OptionReader, Body]:
     """Read what the headers say; not one byte of the body has been read."""
-    g.body = _body()
+    body = begin_body(current_settings().max_link_size + _FORM_OVERHEAD)
     g.options = OptionReader(current_limits())
     g.options.read_request(request)
-    return g.options, g.body
-
-
-def _body() -> Body:
-    settings = current_settings()
-    return Body(
-        request.environ,
-        idle_timeout=settings.body_idle_timeout,
-        min_rate=settings.body_min_rate,
-        max_bytes=settings.max_link_size + _FORM_OVERHEAD,
-    )
-
-
-def _unjudged_body() -> Body | None:
-    """Return the body of a request that was refused before it was looked at."""
-    try:
-        return _body()
-    except MinifileError:
-        return None
+    return g.options, body
 
 
 def _receive(files: Iterator[Incoming], options: OptionReader, visitor: Visitor) -> Response:
@@ -143,22 +123,62 @@ def _receive(files: Iterator[Incoming], options: OptionReader, visitor: Visitor)
     return answer_upload(new_link, visitor)
 
 
-def _files(parts: Iterator[Part], options: OptionReader) -> Iterator[Incoming]:
-    """Yield the files of a form and read its fields on the way.
+def _finish(form: "_Form", options: OptionReader, visitor: Visitor) -> Response:
+    """Make the link of files that came as resumable uploads."""
+    new_link = finish_bundle(
+        read_bundle(form.fields["bundle"]),
+        read_bundle_files(form.fields.get("bundle_files", "")),
+        options.options(),
+        visitor,
+        terms=current_terms(),
+        now=utcnow,
+    )
+    g.link_id = new_link.link.id
+    return answer_upload(new_link, visitor)
 
-    A file input that was left empty sends a part with an empty filename and no bytes.
-    """
-    for part in parts:
-        if part.filename is None:
-            options.read(part.name, part.value())
-            continue
-        chunks = part.chunks
-        if not part.filename:
-            first = next(chunks, None)
-            if first is None:
+
+class _NamesBundle(Exception):
+    """A form held no file, but named a bundle whose files have come before."""
+
+
+class _Form:
+    """The parts of a form, as they arrive."""
+
+    def __init__(self, parts: Iterator[Part], options: OptionReader) -> None:
+        self.fields: dict[str, str] = {}
+        self._parts, self._options = parts, options
+        self._has_file = False
+
+    def files(self) -> Iterator[Incoming]:
+        """Yield the files and read the fields on the way. Raises _NamesBundle at the end.
+
+        A file input that was left empty sends a part with an empty filename and no bytes.
+        """
+        for part in self._parts:
+            if part.filename is None:
+                self._read(part.name, part.value())
                 continue
-            chunks = chain([first], chunks)
-        yield Incoming(part.filename, part.content_type, chunks)
+            chunks = part.chunks
+            if not part.filename:
+                first = next(chunks, None)
+                if first is None:
+                    continue
+                chunks = chain([first], chunks)
+            self._has_file = True
+            self._check_bundle()
+            yield Incoming(part.filename, part.content_type, chunks)
+        if "bundle" in self.fields:
+            raise _NamesBundle
+
+    def _read(self, name: str, value: str) -> None:
+        if name in ("bundle", "bundle_files") and value.strip():
+            self.fields[name] = value
+            self._check_bundle()
+        self._options.read(name, value)
+
+    def _check_bundle(self) -> None:
+        if self._has_file and "bundle" in self.fields:
+            raise BadOption("The files of a bundle come before it is finished; send none with it.")
 
 
 def _upload_page(error: str | None = None) -> Response:

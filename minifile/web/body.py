@@ -45,14 +45,19 @@ class Body:
         idle_timeout: timedelta,
         min_rate: int,
         max_bytes: int,
+        keeps: bool = False,
     ) -> None:
-        """Look at the headers; nothing is read yet. `max_bytes` bounds a body without a length."""
+        """Look at the headers; nothing is read yet. `max_bytes` bounds a body without a length.
+
+        `keeps` says that what arrives of a cut body is of use, which its errors then say too.
+        """
         self.size_bytes = declared_length(environ)
         self.received = 0
         self._environ = environ
         self._idle_seconds = idle_timeout.total_seconds()
         self._min_rate = min_rate
         self._max_bytes = max_bytes
+        self._loss = "What arrived is kept." if keeps else "Nothing was kept."
         self._whole = self.size_bytes == 0
 
     @property
@@ -89,7 +94,7 @@ class Body:
             self._check_length()
         except TimeoutError:
             raise UploadTooSlow(
-                f"Nothing arrived for {self._idle_seconds:.0f} seconds. Nothing was kept."
+                f"Nothing arrived for {self._idle_seconds:.0f} seconds. {self._loss}"
             ) from None
         finally:
             if connection is not None:
@@ -126,15 +131,14 @@ class Body:
     def _check_rate(self, seconds: float) -> None:
         if seconds > _RATE_GRACE_SECONDS and self.received < seconds * self._min_rate:
             raise UploadTooSlow(
-                f"The upload came more slowly than {self._min_rate} bytes a second."
-                " Nothing was kept."
+                f"The upload came more slowly than {self._min_rate} bytes a second. {self._loss}"
             )
 
     def _check_length(self) -> None:
         if self.size_bytes is not None and self.received != self.size_bytes:
             raise BadUpload(
                 f"The upload was cut short: {self.received} of {self.size_bytes} bytes arrived."
-                " Nothing was kept."
+                f" {self._loss}"
             )
         self._whole = True
 

@@ -13,6 +13,7 @@ from minifile.codes import new_token
 from minifile.config import Settings
 from minifile.errors import Forbidden
 from minifile.services.clients import network_of
+from minifile.services.partials import Terms
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 from minifile.values import Limits, Visitor
@@ -64,6 +65,18 @@ def current_rates() -> RateLimits:
 
 def current_transfers() -> Transfers:
     return current_instance().transfers
+
+
+def current_terms() -> Terms:
+    """Return what resumable uploads are done with."""
+    settings = current_settings()
+    return Terms(
+        storage=current_storage(),
+        limits=settings.limits,
+        rates=current_rates(),
+        lifetime=settings.partial_lifetime,
+        secret=settings.secret_key,
+    )
 
 
 def utcnow() -> datetime:

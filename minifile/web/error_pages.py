@@ -21,15 +21,22 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.Forbidden: (403, "This is not allowed"),
     errors.NotFound: (404, "Nothing is here"),
     errors.UploadTooSlow: (408, "The upload was too slow"),
+    errors.Conflict: (409, "This does not fit what is there by now"),
+    errors.UploadExpired: (410, "This upload has expired"),
     errors.LinkExpired: (410, "This link has expired"),
     errors.LinkRevoked: (410, "This link has been revoked"),
     errors.LinkExhausted: (410, "No downloads are left"),
     errors.LinkGone: (410, "This link has ended"),
+    errors.WrongVersion: (412, "This version is not spoken here"),
     errors.TooLarge: (413, "This is too large"),
     errors.TypeRefused: (415, "This type of file is not accepted"),
+    errors.WrongContentType: (415, "The body must be declared as what it is"),
     errors.BadOption: (422, "An option is not possible"),
     errors.DigestMismatch: (422, "The file did not arrive as it was sent"),
+    errors.UploadHeld: (423, "The upload is in use"),
+    errors.BlobHeld: (423, "The upload is in use"),
     errors.TooManyTries: (429, "Too many tries"),
+    errors.ChecksumMismatch: (460, "The part did not arrive as it was sent"),
     errors.ServiceBusy: (503, "The server is busy"),
     errors.StorageFull: (507, "There is no space left"),
     errors.StorageUnavailable: (503, "The storage does not answer"),
@@ -68,6 +75,10 @@ def answer_refusal(error: errors.MinifileError) -> Response:
         response.headers["Retry-After"] = str(int(error.retry_after.total_seconds()))
     if isinstance(error, errors.ServiceBusy):
         response.headers["Retry-After"] = "5"
+    if isinstance(error, (errors.UploadNotReady, errors.UploadHeld)):
+        response.headers["Retry-After"] = "1"
+    if isinstance(error, errors.WrongOffset):
+        response.headers["Upload-Offset"] = str(error.offset)
     return response
 
 

@@ -6,9 +6,9 @@ from werkzeug.routing import BaseConverter
 
 
 class CodeConverter(BaseConverter):
-    """A code: ours, or one that a sender chose."""
+    """A code: ours, or one that a sender chose; never `tus`, below which uploads are resumed."""
 
-    regex = "[A-Za-z0-9_-]{3,64}"
+    regex = "(?!tus(?![A-Za-z0-9_-]))[A-Za-z0-9_-]{3,64}"
     part_isolating = True
 
 

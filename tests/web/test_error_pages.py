@@ -16,6 +16,8 @@ ERRORS = [
     if inspect.isclass(kind) and issubclass(kind, errors.MinifileError)
 ]
 ARGUMENTS = {
+    errors.UploadNotReady: (2, 3),
+    errors.WrongOffset: (5,),
     errors.LinkExpired: (NOW,),
     errors.LinkExhausted: (3,),
     errors.TooManyTries: ("uploads", timedelta(seconds=9)),

@@ -1,0 +1,165 @@
+"""Completing: from the last byte of a resumable upload to a file, and to a link if it is due.
+
+The order of effects: the offset is recorded → the blob is final → its checksums and its type →
+rows and link, in one commit. The bytes are held all the while, so nobody does it twice at once;
+a crash in between is made up for by whoever next asks for the upload, or by the purge.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from minifile.codes import new_token
+from minifile.errors import BlobHeld, BlobMissing, Conflict, TypeRefused, UploadHeld
+from minifile.policy.types import check_type, media_type
+from minifile.services.checksums import Checksums
+from minifile.services.joining import Progress, hold_bundle, join_if_due, link_of
+from minifile.services.new_links import commit_with_code
+from minifile.services.partials import Terms, discard, mark_complete, read_again, take
+from minifile.services.rate_limits import UPLOADS
+from minifile.services.statements import Driver
+from minifile.services.uploads import HEAD_BYTES, NewLink
+from minifile.storage import PartialBlob, Storage
+from minifile.values import Limits, PartialRecord, PartialState
+
+_CHUNK_BYTES = 2**20
+
+
+def complete(
+    row: PartialRecord,
+    blob: PartialBlob,
+    sums: Checksums | None,
+    *,
+    address: str,
+    terms: Terms,
+    now: Callable[[], datetime],
+) -> Progress:
+    """Make a file of a full upload that the caller holds, and the link if it is due.
+
+    `sums` are those of all its bytes, or None. Raises TypeRefused; Conflict when a part of it
+    has gone.
+    """
+    if row.is_final and blob.size_bytes == 0:
+        sums = _copy_parts(row, blob, terms.storage)
+    blob.finish()
+    known = row if row.is_part else _with_sums(row, blob, sums, terms)
+    known = replace(known, completed_at=now())
+
+    def work(driver: Driver, code: str) -> NewLink | None:
+        if row.bundle_hash is not None:
+            hold_bundle(driver, row.bundle_hash)
+        if not mark_complete(driver, known):
+            raise UploadHeld
+        whole = replace(known, offset=known.length or 0, state=PartialState.COMPLETE.value)
+        return join_if_due(driver, whole, code, terms=terms, now=now())
+
+    made = commit_with_code(work, code_length=terms.limits.code_length)
+    if made is not None:
+        terms.rates.count(UPLOADS, address)
+    _delete_parts(row, terms.storage)
+    return Progress(read_again(row.id) or known, made)
+
+
+def continue_completing(
+    row: PartialRecord, *, address: str, terms: Terms, now: Callable[[], datetime]
+) -> Progress:
+    """Complete what a crash has left full; leave alone what another request completes just now."""
+    if row.state != PartialState.OPEN or not (row.is_full or row.is_final):
+        return Progress(row, link_of(row, secret=terms.secret))
+    try:
+        with (
+            discarded_when_refused(row, terms.storage),
+            terms.storage.appending(row.storage_key, _held_from(row, terms.storage)) as blob,
+        ):
+            mine = replace(row, writer=new_token())
+            assert mine.writer is not None
+            if not take(row, mine.writer, row.length):
+                raise UploadHeld
+            return complete(mine, blob, None, address=address, terms=terms, now=now)
+    except (BlobHeld, UploadHeld):
+        again = read_again(row.id) or row
+        return Progress(again, link_of(again, secret=terms.secret))
+
+
+@contextmanager
+def discarded_when_refused(row: PartialRecord, storage: Storage) -> Iterator[None]:
+    """Delete the upload when what it holds is not accepted here, or can't be had any more."""
+    try:
+        yield
+    except (TypeRefused, Conflict):
+        discard(row, storage=storage)
+        raise
+
+
+def check_content(filename: str, head: bytes, limits: Limits) -> None:
+    """Judge a file by its first bytes. Raises TypeRefused."""
+    if limits.allowed_types or limits.blocked_types:
+        check_type(filename, head, allowed=limits.allowed_types, blocked=limits.blocked_types)
+
+
+def _held_from(row: PartialRecord, storage: Storage) -> int:
+    """Return where to go on with the bytes: parts are copied anew unless the copy was finished."""
+    if not row.is_final:
+        return row.offset
+    try:
+        return storage.size(row.storage_key)
+    except BlobMissing:
+        return 0
+
+
+def _with_sums(
+    row: PartialRecord, blob: PartialBlob, sums: Checksums | None, terms: Terms
+) -> PartialRecord:
+    head = blob.head(HEAD_BYTES)
+    check_content(row.filename, head, terms.limits)
+    if sums is None or sums.size_bytes != row.length:
+        sums = _read_again(row, terms.storage)
+    return replace(
+        row,
+        sha256=sums.sha256(),
+        crc32=sums.crc32(),
+        content_type=media_type(row.filename, head, row.declared_type),
+    )
+
+
+def _read_again(row: PartialRecord, storage: Storage) -> Checksums:
+    with Checksums() as sums:
+        for chunk in _chunks_of(row.storage_key, storage):
+            sums.update(chunk)
+    return sums
+
+
+def _copy_parts(row: PartialRecord, blob: PartialBlob, storage: Storage) -> Checksums:
+    """Append the parts one after the other, hashing on the way."""
+    with Checksums() as sums:
+        for part in _parts(row):
+            for chunk in _chunks_of(part.storage_key, storage):
+                blob.write(chunk)
+                sums.update(chunk)
+    return sums
+
+
+def _chunks_of(key: str, storage: Storage) -> Iterator[bytes]:
+    try:
+        blob = storage.open(key)
+    except BlobMissing:
+        raise Conflict("A part of this upload is not there any more.") from None
+    with blob:
+        while chunk := blob.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _parts(row: PartialRecord) -> Iterator[PartialRecord]:
+    for part_id in (row.parts or "").split(","):
+        part = read_again(int(part_id))
+        if part is None or part.state != PartialState.COMPLETE:
+            raise Conflict("A part of this upload is not there any more.")
+        yield part
+
+
+def _delete_parts(row: PartialRecord, storage: Storage) -> None:
+    for part_id in (row.parts or "").split(",") if row.is_final else ():
+        part = read_again(int(part_id))
+        if part is not None:
+            discard(part, storage=storage)

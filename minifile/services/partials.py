@@ -1,0 +1,269 @@
+"""The rows of partial uploads: how they are read, taken, moved on and closed."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
+
+from minifile.codes import token_hash
+from minifile.errors import NotFound, UploadExpired
+from minifile.extensions import db
+from minifile.models import PartialUpload
+from minifile.services.commits import commit
+from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
+from minifile.services.statements import Driver, Row, Statement, given, reading
+from minifile.storage import Storage
+from minifile.values import Limits, PartialRecord, PartialState, Visitor
+
+_NAMES = [field.name for field in fields(PartialRecord)]
+_ROW = select(*(getattr(PartialUpload, name) for name in _NAMES))
+_BY_HASH = Statement(_ROW.where(PartialUpload.upload_hash == bindparam("upload_hash")))
+_BY_ID = Statement(_ROW.where(PartialUpload.id == bindparam("row_id")))
+# A part is nobody's file, so it belongs to no bundle.
+_MEMBERS = Statement(
+    _ROW.where(
+        PartialUpload.bundle_hash == bindparam("bundle_hash"),
+        PartialUpload.state != PartialState.DELETING.value,
+    ).order_by(PartialUpload.created_at, PartialUpload.id)
+)
+_INSERT = Statement(
+    insert(PartialUpload)
+    .values(**given(*(set(_NAMES) - {"id"})), is_wanted=False)
+    .returning(PartialUpload.id)
+)
+_IS_OPEN = and_(
+    PartialUpload.id == bindparam("row_id"),
+    PartialUpload.state == PartialState.OPEN.value,
+    PartialUpload.offset == bindparam("old_offset"),
+)
+_TAKE = Statement(
+    update(PartialUpload)
+    .where(_IS_OPEN)
+    .values(writer=bindparam("new_writer"), length=bindparam("new_length"), is_wanted=False)
+    .returning(PartialUpload.id)
+)
+_MOVE = Statement(
+    update(PartialUpload)
+    .where(_IS_OPEN, PartialUpload.writer == bindparam("old_writer"))
+    .values(
+        offset=bindparam("new_offset"),
+        writer=bindparam("new_writer"),
+        expires_at=bindparam("new_expires_at"),
+    )
+    .returning(PartialUpload.id)
+)
+_COMPLETE = Statement(
+    update(PartialUpload)
+    .where(
+        PartialUpload.id == bindparam("row_id"),
+        PartialUpload.state == PartialState.OPEN.value,
+        PartialUpload.writer == bindparam("old_writer"),
+    )
+    .values(
+        state=PartialState.COMPLETE.value,
+        writer=None,
+        offset=PartialUpload.length,
+        content_type=bindparam("new_content_type"),
+        sha256=bindparam("new_sha256"),
+        crc32=bindparam("new_crc32"),
+        completed_at=bindparam("new_completed_at"),
+    )
+    .returning(PartialUpload.id)
+)
+_MARK_DELETING = Statement(
+    update(PartialUpload)
+    .where(
+        PartialUpload.id == bindparam("row_id"),
+        PartialUpload.state != PartialState.JOINED.value,
+    )
+    .values(state=PartialState.DELETING.value)
+    .returning(PartialUpload.id)
+)
+_DELETE = Statement(delete(PartialUpload).where(PartialUpload.id == bindparam("row_id")))
+_KEEP_BUNDLE = Statement(
+    update(PartialUpload)
+    .where(
+        PartialUpload.bundle_hash == bindparam("bundle"),
+        PartialUpload.expires_at < bindparam("before"),
+    )
+    .values(expires_at=bindparam("new_expires_at"))
+)
+_SIZES = Statement(
+    select(
+        func.count(),
+        func.coalesce(func.sum(func.coalesce(PartialUpload.length, PartialUpload.offset)), 0),
+        func.min(PartialUpload.bundle_files),
+        func.max(PartialUpload.link_id),
+        func.max(PartialUpload.password_hash),
+    ).where(
+        PartialUpload.bundle_hash == bindparam("bundle_hash"),
+        PartialUpload.state != PartialState.DELETING.value,
+    )
+)
+_COUNT = Statement(
+    select(func.count()).where(
+        PartialUpload.bundle_hash == bindparam("bundle_hash"),
+        PartialUpload.state == PartialState.COMPLETE.value,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What every step of a resumable upload is done with. `secret` makes owner tokens."""
+
+    storage: Storage
+    limits: Limits
+    rates: RateLimits
+    lifetime: timedelta
+    """How long an upload is kept that nobody goes on with."""
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSize:
+    """What a bundle holds so far, in bytes too; what its members say of its number of files."""
+
+    files: int
+    size_bytes: int
+    bundle_files: int | None
+    link_id: int | None
+    password_hash: str | None
+
+
+def find_partial(
+    upload_id: str, visitor: Visitor, *, rates: RateLimits, now: datetime
+) -> PartialRecord:
+    """Return the upload of an address. Raises UploadExpired.
+
+    Raises NotFound for an unknown one, which is counted like an unknown code, and TooManyTries
+    when there have been too many of them.
+    """
+    row = _one(_BY_HASH, upload_hash=token_hash(upload_id))
+    if row is None or row.state == PartialState.DELETING:
+        rates.check(UNKNOWN_CODES, visitor.rate_address)
+        rates.count(UNKNOWN_CODES, visitor.rate_address)
+        raise NotFound("There is no such upload. It may have expired; begin it anew.")
+    if row.is_expired(now):
+        raise UploadExpired
+    return row
+
+
+def read_again(row_id: int) -> PartialRecord | None:
+    """Return a row as it is now."""
+    return _one(_BY_ID, row_id=row_id)
+
+
+def read_members(driver: Driver, bundle_hash: str) -> list[PartialRecord]:
+    """Return the uploads of a bundle in the order in which they were begun."""
+    return [PartialRecord(*row) for row in _MEMBERS.run(driver, bundle_hash=bundle_hash)]
+
+
+def size_of_bundle(driver: Driver, bundle_hash: str) -> BundleSize:
+    """Add up a bundle."""
+    files, size_bytes, *said = _SIZES.run(driver, bundle_hash=bundle_hash)[0]
+    return BundleSize(files, int(size_bytes), *said)
+
+
+def count_complete(driver: Driver, bundle_hash: str) -> int:
+    """Return how many uploads of a bundle are complete, and in no link."""
+    count: int = _COUNT.run(driver, bundle_hash=bundle_hash)[0][0]
+    return count
+
+
+def insert_partial(driver: Driver, row: PartialRecord) -> int:
+    """Write a new row within the caller's work, and return its id."""
+    row_id: int = _INSERT.run(driver, **{n: getattr(row, n) for n in _NAMES if n != "id"})[0][0]
+    return row_id
+
+
+def take(row: PartialRecord, writer: str, length: int | None) -> bool:
+    """Make `writer` the one that may move the row on; say whether the row was still as given."""
+
+    def work(driver: Driver) -> list[Row]:
+        return _TAKE.run(
+            driver, row_id=row.id, old_offset=row.offset, new_writer=writer, new_length=length
+        )
+
+    return bool(commit(work, durable=False))
+
+
+def move(
+    row: PartialRecord,
+    offset: int,
+    *,
+    keeps: bool,
+    durable: bool,
+    lifetime: timedelta,
+    now: datetime,
+) -> bool:
+    """Say that there are bytes up to `offset`; they are on stable storage.
+
+    The upload, and the others of its bundle, live on for a `lifetime`. `keeps` leaves the row to
+    its writer. Says whether the row was still the writer's.
+    """
+
+    def work(driver: Driver) -> list[Row]:
+        if row.bundle_hash is not None:
+            keep_bundle(driver, row.bundle_hash, lifetime, now)
+        return _MOVE.run(
+            driver,
+            row_id=row.id,
+            old_offset=row.offset,
+            old_writer=row.writer,
+            new_offset=offset,
+            new_writer=row.writer if keeps else None,
+            new_expires_at=now + lifetime,
+        )
+
+    return bool(commit(work, durable=durable))
+
+
+def mark_complete(driver: Driver, row: PartialRecord) -> bool:
+    """Write down what is known of a whole file; say whether the row was still the writer's."""
+    found = _COMPLETE.run(
+        driver,
+        row_id=row.id,
+        old_writer=row.writer,
+        new_content_type=row.content_type,
+        new_sha256=row.sha256,
+        new_crc32=row.crc32,
+        new_completed_at=row.completed_at,
+    )
+    return bool(found)
+
+
+def keep_bundle(driver: Driver, bundle_hash: str, lifetime: timedelta, now: datetime) -> None:
+    """Let every upload of a bundle live on while one of them goes on; written now and then."""
+    _KEEP_BUNDLE.run(
+        driver,
+        bundle=bundle_hash,
+        before=now + lifetime * 3 / 4,
+        new_expires_at=now + lifetime,
+    )
+
+
+def discard(row: PartialRecord, *, storage: Storage) -> bool:
+    """Delete an upload that belongs to no link: mark, bytes, row. Say whether it did."""
+    if not commit(lambda driver: _MARK_DELETING.run(driver, row_id=row.id), durable=False):
+        return False
+    storage.delete(row.storage_key)
+    forget(row)
+    return True
+
+
+def forget(row: PartialRecord) -> None:
+    """Delete a row whose bytes are gone, or belong to a link."""
+    commit(lambda driver: _DELETE.run(driver, row_id=row.id), durable=False)
+
+
+def mark_deleting(driver: Driver, row: PartialRecord) -> None:
+    """Mark a row within the caller's work; its bytes and the row itself go afterwards."""
+    _MARK_DELETING.run(driver, row_id=row.id)
+
+
+def _one(statement: Statement, **values: Any) -> PartialRecord | None:
+    with reading(db.engine) as driver:
+        rows = statement.run(driver, **values)
+    return PartialRecord(*rows[0]) if rows else None

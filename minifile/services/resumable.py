@@ -1,0 +1,226 @@
+"""Resumable uploads from the outside: begin one, look at one, end one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from minifile.codes import new_key, new_token, token_hash
+from minifile.errors import BadRequest, Conflict, NotFound, TooLarge, TypeRefused
+from minifile.extensions import db, release_connection
+from minifile.policy.limits import check_file_size, check_link_size, check_space
+from minifile.policy.names import clean_path
+from minifile.policy.types import check_type_of_name
+from minifile.services.bundles import check_bundle, enter_bundle
+from minifile.services.commits import commit
+from minifile.services.completing import continue_completing
+from minifile.services.joining import Progress
+from minifile.services.partials import (
+    BundleSize,
+    Terms,
+    discard,
+    find_partial,
+    insert_partial,
+)
+from minifile.services.passwords import hash_password
+from minifile.services.rate_limits import PARTIAL_UPLOADS, UPLOADS
+from minifile.services.receiving import Part, receive
+from minifile.services.statements import Driver, reading
+from minifile.services.takeover import freed
+from minifile.services.uploads import check_options
+from minifile.services.whole import store_whole
+from minifile.values import PartialRecord, PartialState, UploadOptions, Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a client says of the upload that it begins."""
+
+    length: int | None
+    """In bytes; None when it is said later."""
+    filename: str
+    declared_type: str | None
+    metadata_text: str | None
+    """What it may have back."""
+    options: UploadOptions
+    bundle: str | None = None
+    bundle_files: int | None = None
+    concat: str | None = None
+    part_ids: Sequence[str] | None = None
+    """What a final upload is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A new upload: the secret part of its address, and how far it has come."""
+
+    upload_id: str
+    progress: Progress
+
+
+_EMPTY = BundleSize(0, 0, None, None, None)
+
+
+def begin_upload(
+    draft: Draft,
+    part: Part | None,
+    visitor: Visitor,
+    *,
+    terms: Terms,
+    now: Callable[[], datetime],
+) -> Begun:
+    """Begin an upload, with its first bytes if the client sends them along.
+
+    All is judged before a byte is read. When the request fails nothing is left of the upload:
+    the client has never learned its address.
+    """
+    upload_id = new_token()
+    parts = [_part(each, visitor, terms, now()) for each in draft.part_ids or ()]
+    if draft.part_ids is not None:
+        draft = replace(draft, length=sum(part.length or 0 for part in parts))
+    bundle = _check(draft, part, visitor, terms)
+    row = _row(draft, upload_id, parts, bundle, visitor, terms, now())
+    terms.rates.count(PARTIAL_UPLOADS, visitor.rate_address)
+    release_connection()
+    if _comes_whole(draft, part):
+        progress = store_whole(row, part, bundle.size_bytes, visitor, terms=terms, now=now)
+        return Begun(upload_id, progress)
+    row = _save(row, terms, now(), durable=part is None)
+    return Begun(upload_id, _go_on(row, part, visitor, terms, now))
+
+
+def look_at(
+    upload_id: str, visitor: Visitor, *, terms: Terms, now: Callable[[], datetime]
+) -> Progress:
+    """Say how far an upload has come, once no older request writes to it any more.
+
+    One that a crash has left full is completed first. Raises NotFound, UploadExpired, UploadHeld.
+    """
+    row = find_partial(upload_id, visitor, rates=terms.rates, now=now())
+    if not row.is_full and not row.is_final:
+        row = freed(row, storage=terms.storage)
+    return continue_completing(row, address=visitor.rate_address, terms=terms, now=now)
+
+
+def _part(upload_id: str, visitor: Visitor, terms: Terms, now: datetime) -> PartialRecord:
+    """Return an upload that another one is to be made of."""
+    try:
+        part = find_partial(upload_id, visitor, rates=terms.rates, now=now)
+    except NotFound:
+        raise BadRequest("Upload-Concat names an upload that is not there.") from None
+    if not part.is_part:
+        raise BadRequest("Upload-Concat names an upload that is no part.")
+    if part.state != PartialState.COMPLETE:
+        raise Conflict("A part of this upload is not complete.")
+    return part
+
+
+def _check(draft: Draft, part: Part | None, visitor: Visitor, terms: Terms) -> BundleSize:
+    """Judge what is to be uploaded; return how much of its bundle there is."""
+    limits = terms.limits
+    terms.rates.check(PARTIAL_UPLOADS, visitor.rate_address)
+    terms.rates.check(UPLOADS, visitor.rate_address)
+    check_options(draft.options, limits=limits)
+    most = limits.max_file_size if draft.length is None else draft.length
+    declared = max(draft.length or 0, (part and part.size_bytes) or 0)
+    check_file_size(declared, limits)
+    check_link_size(declared, limits)
+    if part is not None and (part.size_bytes or 0) > most:
+        raise TooLarge(f"The part is too large: the upload has {most} bytes.")
+    check_space(declared, terms.storage.free_bytes(), limits)
+    if draft.concat == "partial":
+        return _EMPTY
+    check_type_of_name(
+        clean_path(draft.filename), allowed=limits.allowed_types, blocked=limits.blocked_types
+    )
+    if draft.bundle is None:
+        return _EMPTY
+    with reading(db.engine) as driver:
+        return check_bundle(
+            driver, token_hash(draft.bundle), draft.bundle_files, draft.length, terms.limits
+        )
+
+
+def _comes_whole(draft: Draft, part: Part | None) -> bool:
+    """Say whether the one request brings all, so that it is a file when its row is written."""
+    if draft.concat is not None or draft.length is None:
+        return False
+    return draft.length == (0 if part is None else part.size_bytes)
+
+
+def _row(
+    draft: Draft,
+    upload_id: str,
+    parts: Sequence[PartialRecord],
+    bundle: BundleSize,
+    visitor: Visitor,
+    terms: Terms,
+    now: datetime,
+) -> PartialRecord:
+    options = draft.options
+    is_part = draft.concat == "partial"
+    # Only one password of a bundle counts, and hashing takes long.
+    password_hash = bundle.password_hash
+    if options.password is not None and password_hash is None:
+        password_hash = hash_password(options.password)
+    return PartialRecord(
+        id=0,
+        upload_hash=token_hash(upload_id),
+        bundle_hash=None if draft.bundle is None or is_part else token_hash(draft.bundle),
+        bundle_files=None if is_part else draft.bundle_files,
+        owner_hash=None if visitor.browser is None else token_hash(visitor.browser),
+        state=PartialState.OPEN.value,
+        length=draft.length,
+        offset=0,
+        concat=draft.concat,
+        parts=",".join(str(part.id) for part in parts) if parts else None,
+        filename=clean_path(draft.filename),
+        declared_type=(draft.declared_type or "")[:255].replace("\0", "") or None,
+        metadata_text=draft.metadata_text,
+        lifetime_seconds=_seconds(options),
+        max_downloads=options.max_downloads,
+        password_hash=None if is_part else password_hash,
+        note=options.note or None,
+        storage_key=new_key(),
+        writer=None,
+        content_type=None,
+        sha256=None,
+        crc32=None,
+        created_at=now,
+        expires_at=now + terms.lifetime,
+        completed_at=None,
+        link_id=None,
+    )
+
+
+def _seconds(options: UploadOptions) -> int | None:
+    return None if options.lifetime is None else int(options.lifetime.total_seconds())
+
+
+def _save(row: PartialRecord, terms: Terms, now: datetime, *, durable: bool) -> PartialRecord:
+    def work(driver: Driver) -> int:
+        if row.bundle_hash is not None:
+            enter_bundle(driver, row, terms, now)
+        return insert_partial(driver, row)
+
+    return replace(row, id=commit(work, durable=durable))
+
+
+def _go_on(
+    row: PartialRecord,
+    part: Part | None,
+    visitor: Visitor,
+    terms: Terms,
+    now: Callable[[], datetime],
+) -> Progress:
+    """Take the first bytes, or put the parts together; what fails leaves nothing."""
+    try:
+        if row.is_final:
+            return continue_completing(row, address=visitor.rate_address, terms=terms, now=now)
+        if part is not None:
+            return receive(row, part, visitor, terms=terms, now=now)
+    except TypeRefused:
+        raise
+    except BaseException:
+        discard(row, storage=terms.storage)
+        raise
+    return Progress(row)
