@@ -15,6 +15,7 @@ from minifile.upload.bodies import begin_body, end_unread_body
 from minifile.upload.options import OptionReader, expected_sha256, read_bundle, read_bundle_files
 from minifile.values import Visitor
 from minifile.web.body import Body
+from minifile.web.compression import compress
 from minifile.web.current import (
     current_limits,
     current_rates,
@@ -48,7 +49,8 @@ def new() -> Response:
     ensure_browser()
     response = _upload_page()
     response.vary.update(("Accept", "User-Agent"))
-    return response
+    # There is no secret in it: the form is judged by headers.
+    return compress(response)
 
 
 @bp.post("/")

@@ -13,6 +13,8 @@ from typing import Any
 
 from flask import Flask, Response, make_response, request, send_from_directory
 
+from minifile.web.compression import accepts_gzip
+
 # What a script or a sheet of styles is worth compressing for; pictures are compressed already.
 _COMPRESSIBLE = {"text/css", "text/javascript", "image/svg+xml", "application/manifest+json"}
 _MANIFEST = ".webmanifest"
@@ -58,7 +60,7 @@ def _answer(folder: Path, filename: str) -> Response:
     if response.mimetype not in _COMPRESSIBLE:
         return response
     response.vary.add("Accept-Encoding")
-    if not request.accept_encodings["gzip"] or response.status_code != 200:
+    if not accepts_gzip() or response.status_code != 200:
         return response
     etag = response.get_etag()[0]
     response.close()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
+from wire import eventually
 
 
 def upload(page: Page, url: str, files: list[Path]) -> None:
@@ -29,7 +30,8 @@ def at_senders_page(page: Page) -> str:
 
 
 def wait_for_percent(page: Page, percent: int) -> None:
-    page.wait_for_function(f"document.querySelector('[data-all]').value >= {percent}")
+    bar = page.locator("[data-all]")
+    eventually(lambda: float(bar.evaluate("bar => bar.value")) >= percent)
 
 
 def limit_rate(page: Page, bytes_a_second: int) -> None:

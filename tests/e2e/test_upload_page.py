@@ -27,11 +27,12 @@ from e2e.acting import (
 from e2e.conftest import OpenPage
 from e2e.nginx import documented_blocks, nginx_before
 from playwright.sync_api import Page, expect
-from wire import get, kept
+from wire import eventually, get, kept
 
 pytestmark = pytest.mark.browser
 
 StartServer = Callable[..., RunningServer]
+WHAT_IS_KEPT = "localStorage['minifile.upload']"
 ARGUMENTS = ("--workers", "2", "--threads", "32")
 
 
@@ -102,8 +103,7 @@ def test_an_upload_goes_on_after_a_reload_with_the_files_that_are_chosen_again(
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("[data-transfers] [data-done]:not([hidden])")).to_have_count(1)
     wait_for_percent(page, 40)
-    saved = page.wait_for_function("JSON.parse(localStorage['minifile.upload']).files.length === 2")
-    assert saved
+    eventually(lambda: page.evaluate(WHAT_IS_KEPT).count('"start"') == 2)
     sent = Requests(page)
 
     page.reload()
@@ -155,7 +155,7 @@ def test_who_leaves_in_the_middle_is_warned(
 
     page.locator(".brand").click()
 
-    page.wait_for_function("document.querySelector('[data-all]').value > 12")
+    wait_for_percent(page, 13)
     assert asked == ["beforeunload"]
 
 

@@ -17,11 +17,11 @@ export class Queue {
 
   /** Start what may start. */
   pump() {
-    if (this.isPaused) return;
-    let free = AT_ONCE - this.in("sending").length;
-    for (const transfer of this.in("waiting")) {
-      if (free-- <= 0) return;
-      transfer.start();
+    // Each start tells of a change, which may come back here: so ask anew each time.
+    while (!this.isPaused && this.in("sending").length < AT_ONCE) {
+      const next = this.transfers.find(({ state }) => state === "waiting");
+      if (!next) return;
+      next.start();
     }
   }
 
