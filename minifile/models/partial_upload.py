@@ -26,6 +26,13 @@ class PartialUpload(Base):
         Index("ix_partial_upload_bundle_hash", "bundle_hash"),
         Index("ix_partial_upload_expires_at", "expires_at"),
         Index("ix_partial_upload_link_id", "link_id"),
+        # The purge asks for the few whose deletion was begun.
+        Index(
+            "ix_partial_upload_deleting",
+            "state",
+            sqlite_where=text("state = 'deleting'"),
+            postgresql_where=text("state = 'deleting'"),
+        ),
         # The watchers ask twice a second for the few that are wanted.
         Index(
             "ix_partial_upload_wanted",
