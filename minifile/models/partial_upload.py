@@ -60,7 +60,7 @@ class PartialUpload(Base):
     filename: Mapped[str] = mapped_column(String(1024))
     declared_type: Mapped[str | None] = mapped_column(String(255))
     metadata_text: Mapped[str | None] = mapped_column(Text)
-    """What the client may have back: all but the password."""
+    """What the client may have back: all but the password and the bundle."""
     lifetime_seconds: Mapped[int | None] = mapped_column(BigInteger)
     max_downloads: Mapped[int | None]
     password_hash: Mapped[str | None] = mapped_column(String(255))

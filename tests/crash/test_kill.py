@@ -23,7 +23,7 @@ StartServer = Callable[..., RunningServer]
 TESTS = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("scenario", ["upload", "purge"])
+@pytest.mark.parametrize("scenario", ["upload", "purge", "resume"])
 def test_a_crash_at_any_step_loses_nothing_and_leaves_only_what_a_purge_cleans(
     tmp_path: Path, scenario: str
 ):

@@ -1,7 +1,8 @@
 """Partial uploads over time: their expiry, their purge, and what a crash has left."""
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 import pytest
@@ -380,3 +381,31 @@ def test_a_writer_that_lost_the_row_records_nothing(here: Flask):
         )
 
     assert look(here, begun.upload_id).row.offset == 3
+
+
+def test_a_request_that_waits_for_a_dead_client_is_made_to_let_go(everywhere: Flask):
+    begun = begin(everywhere, draft(9), b"abc")
+    has_begun, is_cut = threading.Event(), threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        yield b"def"
+        has_begun.set()
+        assert is_cut.wait(30)
+        raise BadUpload("cut")
+
+    def receive() -> None:
+        part = Part(chunks(), 6, cut=is_cut.set)
+        with everywhere.app_context(), suppress(BadUpload):
+            receive_part(
+                begun.upload_id, 3, None, part, ALICE, terms=terms_of(everywhere), now=at(NOW)
+            )
+
+    writer = threading.Thread(target=receive)
+    writer.start()
+    assert has_begun.wait(30)
+
+    offset = look(everywhere, begun.upload_id).row.offset
+    writer.join()
+
+    assert is_cut.is_set()
+    assert offset == 6
