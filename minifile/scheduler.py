@@ -15,12 +15,14 @@ from flask import Flask
 
 from minifile.extensions import DATABASE_UNAVAILABLE
 from minifile.services.leases import take_lease
+from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
 from minifile.services.write_back import write_back
 from minifile.web.current import (
     current_rates,
     current_settings,
     current_storage,
+    current_terms,
     instance_of,
     utcnow,
 )
@@ -85,12 +87,14 @@ def purge_if_due() -> bool:
     until = now + current_settings().purge_interval
     if not take_lease(PURGE, _name(), until=until, now=now):
         return False
+    complete_left_full(terms=current_terms(), now=utcnow)
     purged = purge_expired(storage=current_storage(), now=now)
     current_rates().sweep()
     log.info(
-        "purged %d links (%d bytes) and swept %d orphan blobs",
+        "purged %d links (%d bytes) and %d partial uploads, swept %d orphan blobs",
         purged.links,
         purged.size_bytes,
+        purged.partial_uploads,
         purged.orphans,
     )
     return True

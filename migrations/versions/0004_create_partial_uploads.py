@@ -64,6 +64,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_partial_upload_expires_at", ["expires_at"], unique=False)
         batch_op.create_index("ix_partial_upload_link_id", ["link_id"], unique=False)
         batch_op.create_index(
+            "ix_partial_upload_deleting",
+            ["state"],
+            unique=False,
+            sqlite_where=sa.text("state = 'deleting'"),
+            postgresql_where=sa.text("state = 'deleting'"),
+        )
+        batch_op.create_index(
             "ix_partial_upload_wanted",
             ["is_wanted"],
             unique=False,

@@ -19,7 +19,7 @@ COMMANDS = (
     LateCommand(
         "purge",
         "minifile.cli.purge:purge",
-        "Delete expired and revoked links with their bytes, and what crashes left behind.",
+        "Delete expired links and partial uploads with their bytes, and what crashes left behind.",
     ),
     LateCommand(
         "fsck",

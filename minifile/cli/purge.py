@@ -4,22 +4,25 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.cli.collector import spare_what_stays
+from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
 from minifile.units import plural, size_in_words
-from minifile.web.current import current_storage, utcnow
+from minifile.web.current import current_storage, current_terms, utcnow
 
 
 @click.command("purge")
 @with_appcontext
 def purge() -> None:
-    """Delete expired and revoked links with their bytes, and what crashes left behind.
+    """Delete expired links and partial uploads with their bytes, and what crashes left behind.
 
     The server does this once an interval by itself. By hand it is safe at any time, any number
     at once.
     """
     spare_what_stays()
+    complete_left_full(terms=current_terms(), now=utcnow)
     purged = purge_expired(storage=current_storage(), now=utcnow())
     click.echo(
-        f"Purged {plural(purged.links, 'link')} ({size_in_words(purged.size_bytes)}),"
+        f"Purged {plural(purged.links, 'link')} ({size_in_words(purged.size_bytes)})"
+        f" and {plural(purged.partial_uploads, 'partial upload')},"
         f" swept {plural(purged.orphans, 'orphan blob')}."
     )

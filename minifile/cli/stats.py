@@ -19,8 +19,9 @@ def stats() -> None:
         ("links to purge", usage.links_closed),
         ("files", usage.files),
         ("stored", f"{size_in_words(usage.size_bytes)} ({usage.size_bytes} bytes)"),
+        ("partial uploads", f"{usage.partial_uploads} ({size_in_words(usage.partial_bytes)})"),
         ("downloads", usage.downloads),
         ("being fetched", usage.in_flight),
         ("free", free),
     ):
-        click.echo(f"{name:<16}{value}")
+        click.echo(f"{name:<18}{value}")

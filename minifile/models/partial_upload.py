@@ -26,6 +26,13 @@ class PartialUpload(Base):
         Index("ix_partial_upload_bundle_hash", "bundle_hash"),
         Index("ix_partial_upload_expires_at", "expires_at"),
         Index("ix_partial_upload_link_id", "link_id"),
+        # The purge asks for the few whose deletion was begun.
+        Index(
+            "ix_partial_upload_deleting",
+            "state",
+            sqlite_where=text("state = 'deleting'"),
+            postgresql_where=text("state = 'deleting'"),
+        ),
         # The watchers ask twice a second for the few that are wanted.
         Index(
             "ix_partial_upload_wanted",
@@ -53,7 +60,7 @@ class PartialUpload(Base):
     filename: Mapped[str] = mapped_column(String(1024))
     declared_type: Mapped[str | None] = mapped_column(String(255))
     metadata_text: Mapped[str | None] = mapped_column(Text)
-    """What the client may have back: all but the password."""
+    """What the client may have back: all but the password and the bundle."""
     lifetime_seconds: Mapped[int | None] = mapped_column(BigInteger)
     max_downloads: Mapped[int | None]
     password_hash: Mapped[str | None] = mapped_column(String(255))

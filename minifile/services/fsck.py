@@ -9,11 +9,11 @@ from sqlalchemy import delete, exists, select
 
 from minifile.errors import BlobMissing
 from minifile.extensions import db, release_connection, write_transaction
-from minifile.models import File, Link
+from minifile.models import File, Link, PartialUpload
 from minifile.services.orphans import orphan_blobs
 from minifile.services.pacing import ROWS
 from minifile.storage import Storage
-from minifile.values import LinkState
+from minifile.values import LinkState, PartialState
 
 MISSING = "missing blob"
 WRONG_SIZE = "wrong size"
@@ -30,6 +30,7 @@ class Finding:
     key: str
     link_id: int | None = None
     file_id: int | None = None
+    partial_id: int | None = None
 
 
 class _File(NamedTuple):
@@ -51,12 +52,16 @@ def list_faults(*, storage: Storage, digests: bool = False) -> Iterator[Finding]
         fault = _fault(file, storage, digests=digests)
         if fault is not None:
             yield Finding(fault, file.storage_key, file.link_id, file.id)
+    for partial_id, key, length in _complete_partials():
+        found = _fault_of_size(key, length, storage)
+        if found is not None and _is_complete(partial_id):
+            yield Finding(found, key, partial_id=partial_id)
     for blob in orphan_blobs(storage, hurried=True):
         yield Finding(ORPHAN, blob.key)
 
 
 def repair(finding: Finding, *, storage: Storage) -> bool:
-    """Delete an orphan, or a file without its bytes (and its link, if it was the last one).
+    """Delete an orphan, or a row without its bytes (and a link without files).
 
     A blob of the wrong size or digest stays: it may be all that is left of the file. Say
     whether something was done.
@@ -67,6 +72,7 @@ def repair(finding: Finding, *, storage: Storage) -> bool:
     if finding.fault != MISSING:
         return False
     with write_transaction() as session:
+        session.execute(delete(PartialUpload).where(PartialUpload.id == finding.partial_id))
         session.execute(delete(File).where(File.id == finding.file_id))
         session.execute(
             delete(Link).where(Link.id == finding.link_id, ~exists().where(File.link_id == Link.id))
@@ -93,6 +99,38 @@ def _page_of_files(after_id: int) -> list[_File]:
     page = [_File(*row) for row in db.session.execute(query)]
     release_connection()
     return page
+
+
+def _complete_partials() -> Iterator[tuple[int, str, int]]:
+    """Yield id, key and length of uploads that are whole and in no link yet."""
+    last = 0
+    query = select(PartialUpload.id, PartialUpload.storage_key, PartialUpload.offset)
+    query = query.where(PartialUpload.state == PartialState.COMPLETE).order_by(PartialUpload.id)
+    while True:
+        found = db.session.execute(query.where(PartialUpload.id > last).limit(ROWS)).all()
+        page = [(row[0], row[1], row[2]) for row in found]
+        release_connection()
+        if not page:
+            return
+        yield from page
+        last = page[-1][0]
+
+
+def _is_complete(partial_id: int) -> bool:
+    """Say whether an upload is still what it was when it was listed."""
+    query = select(PartialUpload.id).where(
+        PartialUpload.id == partial_id, PartialUpload.state == PartialState.COMPLETE
+    )
+    is_there = db.session.execute(query).first() is not None
+    release_connection()
+    return is_there
+
+
+def _fault_of_size(key: str, size_bytes: int, storage: Storage) -> str | None:
+    try:
+        return None if storage.size(key) == size_bytes else WRONG_SIZE
+    except BlobMissing:
+        return MISSING
 
 
 def _fault(file: _File, storage: Storage, *, digests: bool) -> str | None:

@@ -9,7 +9,6 @@ thousand: no transaction writes more than ROWS rows, what hangs on a link includ
 step comes a rest.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,8 +28,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from minifile.extensions import db, release_connection
-from minifile.models import BrowserAccess, Delivery, File, Link, Slot
+from minifile.models import BrowserAccess, Delivery, File, Link, PartialUpload, Slot
 from minifile.services.clients import destroy_old_salts
+from minifile.services.expiry import delete_blob, purge_partial_uploads
 from minifile.services.orphans import sweep_orphans
 from minifile.services.pacing import (
     ROWS,
@@ -41,8 +41,6 @@ from minifile.services.pacing import (
 )
 from minifile.storage import Storage
 from minifile.values import LinkState
-
-log = logging.getLogger("minifile")
 
 # Links that are marked at once.
 BATCH = 100
@@ -55,10 +53,12 @@ class Purged:
     links: int = 0
     size_bytes: int = 0
     orphans: int = 0
+    partial_uploads: int = 0
 
 
 def purge_expired(*, storage: Storage, now: datetime) -> Purged:
-    """Delete expired and revoked links, bytes first, then sweep orphan blobs.
+    """Delete expired and revoked links and expired partial uploads, bytes first, then sweep
+    orphan blobs.
 
     A link that is being fetched (a mark younger than a minute) waits for the next run.
     """
@@ -68,7 +68,8 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
         size_bytes += _delete_files(ids, storage)
         links += _delete_links(ids)
     _end_slots(now)
-    return Purged(links, size_bytes, sweep_orphans(storage))
+    partial_uploads = purge_partial_uploads(storage=storage, now=now)
+    return Purged(links, size_bytes, sweep_orphans(storage), partial_uploads)
 
 
 def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
@@ -142,6 +143,7 @@ def _delete_history(links: Sequence[int]) -> None:
         _delete_rows(links, Delivery.id, Delivery.slot_id.in_(slots))
         _delete_rows(links, Slot.id, Slot.id.in_(slots))
     _delete_rows(links, BrowserAccess.id, BrowserAccess.link_id.in_(links))
+    _delete_rows(links, PartialUpload.id, PartialUpload.link_id.in_(links))
 
 
 def _delete_rows(
@@ -164,7 +166,7 @@ def _delete_files(links: Sequence[int], storage: Storage) -> int:
     while files := _page_of_files(links, last_id):
         last_id = files[-1].id
         with unhurried():
-            gone = [file.id for file in files if _delete_blob(file.storage_key, storage)]
+            gone = [file.id for file in files if delete_blob(file.storage_key, storage)]
         with _holding(links) as session:
             deleted = delete(File).where(File.id.in_(gone)).returning(File.size_bytes)
             size_bytes += sum(session.scalars(deleted))
@@ -176,16 +178,6 @@ def _page_of_files(links: Sequence[int], after_id: int) -> Sequence[Row[int, str
     files = db.session.execute(query.order_by(File.id).limit(ROWS)).all()
     release_connection()
     return files
-
-
-def _delete_blob(key: str, storage: Storage) -> bool:
-    """Delete a blob; one that can't be deleted must not keep the others."""
-    try:
-        storage.delete(key)
-    except OSError:
-        log.exception("the blob %s can't be deleted; its link stays for the next purge", key)
-        return False
-    return True
 
 
 def _delete_links(ids: Sequence[int]) -> int:

@@ -5,6 +5,7 @@ nothing. No transaction is open while a body is read.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,8 +14,10 @@ from minifile.codes import new_token
 from minifile.errors import (
     BadRequest,
     BlobHeld,
+    BlobMissing,
     ChecksumMismatch,
     Forbidden,
+    NotFound,
     TooLarge,
     TypeRefused,
     UploadHeld,
@@ -25,13 +28,15 @@ from minifile.policy.limits import check_file_size, check_link_size, check_space
 from minifile.services.checksums import Checksums
 from minifile.services.completing import check_content, complete, discarded_when_refused
 from minifile.services.joining import Progress, link_of
-from minifile.services.partials import Terms, find_partial, move, size_of_bundle, take
+from minifile.services.partials import Terms, discard, find_partial, move, size_of_bundle, take
 from minifile.services.running_sums import keep_sums, resume_sums
 from minifile.services.statements import reading
 from minifile.services.takeover import Writing, freed, writing
 from minifile.services.uploads import HEAD_BYTES
 from minifile.storage import PartialBlob
 from minifile.values import Chunk, PartialRecord, PartialState, Visitor
+
+log = logging.getLogger("minifile")
 
 # So much may be lost when the process dies in the middle of a request.
 _RECORD_EVERY = 32 * 2**20
@@ -132,6 +137,10 @@ def receive(
             )
     except BlobHeld:
         raise UploadHeld from None
+    except BlobMissing:
+        log.error("the bytes of partial upload %d are missing; it is deleted", row.id)
+        discard(row, storage=terms.storage)
+        raise NotFound("The bytes of this upload are lost. Begin it anew.") from None
 
 
 class _Receipt:

@@ -99,8 +99,13 @@ class _Watcher:
         still = time.monotonic() - _STILL_SECONDS
         for writing in running:
             if writing.row_id in wanted and writing.moved_at <= still:
-                with suppress(OSError):
-                    writing.cut()
+                self._cut(writing)
+
+    def _cut(self, writing: Writing) -> None:
+        """End a reading, unless it has ended: its connection may serve another request now."""
+        with self._lock, suppress(OSError):
+            if writing in self._running:
+                writing.cut()
 
 
 _watcher = _Watcher()

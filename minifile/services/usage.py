@@ -7,9 +7,9 @@ from sqlalchemy import ColumnElement, Label, SQLColumnExpression, case, func, se
 from sqlalchemy.orm import InstrumentedAttribute
 
 from minifile.extensions import db, release_connection
-from minifile.models import Delivery, File, Link
+from minifile.models import Delivery, File, Link, PartialUpload
 from minifile.storage import Storage
-from minifile.values import LinkState
+from minifile.values import LinkState, PartialState
 
 # A database adds up so many in some 10 ms.
 _PAGE = 20_000
@@ -28,6 +28,9 @@ class Usage:
     """Counted on the links that still have their rows."""
     in_flight: int
     free_bytes: int | None
+    partial_uploads: int
+    """Not finished, or not in a link yet."""
+    partial_bytes: int
 
 
 def measure_usage(*, storage: Storage, now: datetime) -> Usage:
@@ -40,6 +43,10 @@ def measure_usage(*, storage: Storage, now: datetime) -> Usage:
     links, links_open, downloads = _total(Link.id, _one_if(is_open), Link.download_count)
     files, size_bytes = _total(File.id, File.size_bytes)
     _, in_flight = _total(Delivery.id, _one_if(Delivery.in_flight_until > now))
+    is_pending = PartialUpload.state.in_([PartialState.OPEN, PartialState.COMPLETE])
+    _, partial_uploads, partial_bytes = _total(
+        PartialUpload.id, _one_if(is_pending), case((is_pending, PartialUpload.offset), else_=0)
+    )
     return Usage(
         links_open=links_open,
         links_closed=links - links_open,
@@ -48,6 +55,8 @@ def measure_usage(*, storage: Storage, now: datetime) -> Usage:
         downloads=downloads,
         in_flight=in_flight,
         free_bytes=storage.free_bytes(),
+        partial_uploads=partial_uploads,
+        partial_bytes=partial_bytes,
     )
 
 

@@ -23,6 +23,7 @@ ALGORITHMS = {"sha1": 20, "sha256": 32, "md5": 16}
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _KEY = re.compile(r"[!-+\--~]+")
 _UPLOAD_PATH = re.compile(r"/tus/([A-Za-z0-9_-]{16,64})")
+_SECRET = ("password", "bundle")
 _OPTIONS = ("expires_in", "custom_expires_in", "max_downloads", "password", "note")
 
 
@@ -80,7 +81,7 @@ def read_number(name: str, value: str | None) -> int:
 
 
 def read_metadata(text: str | None) -> Metadata:
-    """Return the pairs of Upload-Metadata; the password is not shown again."""
+    """Return the pairs of Upload-Metadata; what is secret is neither kept nor shown again."""
     values: dict[str, bytes] = {}
     shown = []
     for pair in text.split(",") if text and text.strip() else ():
@@ -88,7 +89,7 @@ def read_metadata(text: str | None) -> Metadata:
         if _KEY.fullmatch(key) is None or key in values:
             raise BadRequest("Upload-Metadata must hold pairs of a key, once each, and a value.")
         values[key] = _from_base64(encoded, f"The value of {key} in Upload-Metadata")
-        if key != "password":
+        if key not in _SECRET:
             shown.append(pair.strip(" \t"))
     return Metadata(values, ",".join(shown) or None)
 

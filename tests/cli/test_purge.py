@@ -24,7 +24,7 @@ def test_it_deletes_what_is_over_and_says_how_much(app: Flask, run: Run, storage
     done = run("purge")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "Purged 1 link (8 B), swept 1 orphan blob.\n"
+    assert done.stdout == "Purged 1 link (8 B) and 0 partial uploads, swept 1 orphan blob.\n"
     assert [blob.key for blob in storage.blobs()] == [kept.files[0].storage_key]
 
 
@@ -32,7 +32,7 @@ def test_with_nothing_to_do_it_says_so_and_succeeds(run: Run):
     done = run("purge")
 
     assert done.returncode == 0
-    assert done.stdout == "Purged 0 links (0 B), swept 0 orphan blobs.\n"
+    assert done.stdout == "Purged 0 links (0 B) and 0 partial uploads, swept 0 orphan blobs.\n"
 
 
 def test_it_is_the_same_command_under_flask(app: Flask):

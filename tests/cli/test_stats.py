@@ -25,6 +25,7 @@ def test_it_prints_each_number_on_its_line(app: Flask):
         "links to purge": "1",
         "files": "2",
         "stored": "1.5 KiB (1536 bytes)",
+        "partial uploads": "0 (0 B)",
         "downloads": "1",
         "being fetched": "1",
     }

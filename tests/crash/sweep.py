@@ -1,8 +1,8 @@
 """Kill a process before and after each step that it takes to the disk, one run a step.
 
-`python -m crash.sweep upload|purge` on the instance that the environment names. Prints what it
-found as JSON. A step is a call of C code that reaches the system or SQLite, as Python's profiler
-sees it, so nothing of the program is replaced.
+`python -m crash.sweep upload|purge|resume` on the instance that the environment names. Prints
+what it found as JSON. A step is a call of C code that reaches the system or SQLite, as Python's
+profiler sees it, so nothing of the program is replaced.
 """
 
 import json
@@ -19,11 +19,17 @@ from typing import Any
 from conftest import NOW, dispose
 from crash.checking import Digests, count_orphans, digest, find_damage
 from flask import Flask
-from services.making import DAY, incoming, make_link, upload
+from services.making import ALICE, DAY, incoming, make_link, upload
 
 from minifile import create_app
 from minifile.cli.db import upgrade_database
+from minifile.extensions import db
+from minifile.services.expiry import purge_partial_uploads
+from minifile.services.leftovers import complete_left_full
+from minifile.services.partials import Terms
 from minifile.services.purge import purge_expired
+from minifile.services.receiving import Part, receive_part
+from minifile.services.resumable import Draft, begin_upload, look_at
 from minifile.values import UploadOptions
 
 STEPS = {"open", "close", "write", "fsync", "rename", "unlink", "mkdir", "flock"}
@@ -59,6 +65,67 @@ def sweep_upload(app: Flask) -> Found:
             found.acknowledged = len(promised)
             return found
     raise AssertionError("count() never ends")
+
+
+def sweep_resume(app: Flask) -> Found:
+    """Kill an upload in three requests; what was acknowledged stays, and can be gone on with."""
+    found, promised = Found(), dict[str, Digests]()
+    for step in count(1):
+        survived, told = run_and_kill(step, lambda: resume_in_parts(app))
+        with app.app_context():
+            terms = terms_of(app)
+            complete_left_full(terms=terms, now=lambda: NOW)
+            damage = list(broken_offsets(told, terms))
+            purge_partial_uploads(storage=terms.storage, now=NOW + DAY)
+            db.session.remove()
+        dispose(app)
+        promised |= {code[5:]: [digest(b"".join(CONTENTS))] for code in told if code[:5] == "link "}
+        found.orphans += count_orphans(app)
+        note(found, step, damage + find_damage(app, promised, now=NOW))
+        dispose(app)
+        if survived:
+            found.acknowledged = len(promised)
+            return found
+    raise AssertionError("count() never ends")
+
+
+def resume_in_parts(app: Flask) -> Iterator[str]:
+    with app.app_context():
+        terms, length = terms_of(app), sum(map(len, CONTENTS))
+        begun = begin_upload(
+            Draft(length, "a.bin", None, None, UploadOptions()), None, ALICE,
+            terms=terms, now=lambda: NOW,
+        )  # fmt: skip
+        offset = 0
+        yield f"upload {begun.upload_id} {offset}"
+        for content in CONTENTS:
+            part = Part(iter([content]), len(content))
+            progress = receive_part(
+                begun.upload_id, offset, None, part, ALICE, terms=terms, now=lambda: NOW
+            )
+            offset = progress.row.offset
+            yield f"upload {begun.upload_id} {offset}"
+        assert progress.made is not None
+        yield f"link {progress.made.link.code}"
+
+
+def broken_offsets(told: list[str], terms: Terms) -> Iterator[str]:
+    """Look whether the last offset that a client was told is still had."""
+    for line in told[-1:] if told and told[-1].startswith("upload ") else ():
+        _, upload_id, offset = line.split()
+        row = look_at(upload_id, ALICE, terms=terms, now=lambda: NOW).row
+        if row.offset < int(offset):
+            yield f"lost: {row.offset} of {offset} acknowledged bytes"
+        if row.state == "open":
+            with terms.storage.appending(row.storage_key, row.offset) as blob:
+                if blob.head(row.offset) != b"".join(CONTENTS)[: row.offset]:
+                    yield "other bytes than were sent"
+
+
+def terms_of(app: Flask) -> Terms:
+    instance = app.extensions["minifile"]
+    settings = instance.settings
+    return Terms(instance.storage, settings.limits, instance.rates, DAY, settings.secret_key)
 
 
 def sweep_purge(app: Flask) -> Found:
@@ -135,7 +202,7 @@ def is_step(called: Any) -> bool:
     return owner.__module__ == "sqlite3" and called.__name__ in SQL_STEPS
 
 
-SCENARIOS = {"upload": sweep_upload, "purge": sweep_purge}
+SCENARIOS = {"upload": sweep_upload, "purge": sweep_purge, "resume": sweep_resume}
 
 if __name__ == "__main__":
     main(sys.argv[1])

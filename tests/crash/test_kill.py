@@ -23,7 +23,7 @@ StartServer = Callable[..., RunningServer]
 TESTS = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("scenario", ["upload", "purge"])
+@pytest.mark.parametrize("scenario", ["upload", "purge", "resume"])
 def test_a_crash_at_any_step_loses_nothing_and_leaves_only_what_a_purge_cleans(
     tmp_path: Path, scenario: str
 ):
@@ -63,7 +63,7 @@ def test_uploads_that_are_cut_by_a_kill_leave_only_what_a_purge_cleans(start_ser
 
     assert found.returncode == 1
     assert {line.split(":")[0] for line in found.stdout.splitlines()[:-1]} == {"orphan blob"}
-    assert purged.stdout == "Purged 0 links (0 B), swept 3 orphan blobs.\n"
+    assert purged.stdout == "Purged 0 links (0 B) and 0 partial uploads, swept 3 orphan blobs.\n"
     assert (clean.returncode, clean.stdout) == (0, "Found 0 faults.\n")
     again = start_server("--workers", "1")
     assert get(again, path).body == b"acknowledged"

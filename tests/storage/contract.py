@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from minifile.codes import new_key
-from minifile.errors import BlobMissing
+from minifile.errors import BlobHeld, BlobMissing
 from minifile.storage import Storage
 from minifile.values import Chunk
 
@@ -208,4 +208,113 @@ class StorageContract:
     def test_the_check_passes_and_leaves_nothing(self, storage: Storage) -> None:
         storage.check()
 
+        assert keys(storage) == []
+
+    def test_a_partial_blob_grows_in_several_goes(self, storage: Storage) -> None:
+        key = new_key()
+
+        with storage.appending(key, 0) as blob:
+            blob.write(b"hello ")
+            blob.sync()
+        with storage.appending(key, 6) as blob:
+            blob.write(memoryview(b"world"))
+            size_bytes, head = blob.size_bytes, blob.head(8)
+            blob.finish()
+
+        with storage.open(key) as found:
+            assert found.read() == b"hello world"
+        assert (size_bytes, head) == (11, b"hello wo")
+
+    def test_what_lies_beyond_the_offset_is_cut_off(self, storage: Storage) -> None:
+        key = new_key()
+        with storage.appending(key, 0) as blob:
+            blob.write(b"hello")
+
+        with storage.appending(key, 2) as blob:
+            blob.write(b"y")
+            blob.finish()
+
+        with storage.open(key) as found:
+            assert found.read() == b"hey"
+
+    def test_what_was_written_stays_when_the_block_fails(self, storage: Storage) -> None:
+        key = new_key()
+
+        def fail() -> None:
+            with storage.appending(key, 0) as blob:
+                blob.write(b"hello")
+                cut()
+
+        with pytest.raises(BodyCut):
+            fail()
+
+        with storage.appending(key, 5) as blob:
+            assert blob.size_bytes == 5
+
+    def test_nothing_can_go_on_beyond_its_end(self, storage: Storage) -> None:
+        key = new_key()
+        with storage.appending(key, 0) as blob:
+            blob.write(b"hello")
+
+        with pytest.raises(BlobMissing), storage.appending(key, 6):
+            pass
+        with pytest.raises(BlobMissing), storage.appending(new_key(), 1):
+            pass
+
+    def test_a_partial_blob_has_one_writer(self, storage: Storage) -> None:
+        key = new_key()
+
+        with storage.appending(key, 0) as blob:
+            blob.write(b"hello")
+            with pytest.raises(BlobHeld), storage.appending(key, 5):
+                pass
+            during = storage.is_being_written(key)
+
+        assert (during, storage.is_being_written(key)) == (True, False)
+
+    def test_a_blob_can_be_finished_again(self, storage: Storage) -> None:
+        key = new_key()
+        with storage.appending(key, 0) as blob:
+            blob.write(b"hello")
+            blob.finish()
+
+        with storage.appending(key, 5) as blob:
+            blob.finish()
+            during = storage.is_being_written(key)
+
+        assert during
+        assert storage.size(key) == 5
+
+    def test_a_finished_blob_never_changes(self, storage: Storage) -> None:
+        key = keep(storage, b"hello")
+
+        for offset in (0, 3, 6):
+            with pytest.raises(BlobMissing), storage.appending(key, offset):
+                pass
+
+        assert storage.size(key) == 5
+
+    def test_an_empty_partial_blob_leaves_nothing(self, storage: Storage) -> None:
+        with storage.appending(new_key(), 0):
+            pass
+
+        assert keys(storage) == []
+
+    def test_an_empty_blob_can_be_finished(self, storage: Storage) -> None:
+        key = new_key()
+
+        with storage.appending(key, 0) as blob:
+            blob.finish()
+
+        assert storage.size(key) == 0
+
+    def test_a_partial_blob_is_listed_and_can_be_deleted(self, storage: Storage) -> None:
+        key = new_key()
+        with storage.appending(key, 0) as blob:
+            blob.write(b"hello")
+
+        [listed] = storage.blobs()
+        storage.delete(key)
+
+        assert (listed.key, listed.size_bytes, listed.partial) == (key, 5, True)
         assert keys(storage) == []

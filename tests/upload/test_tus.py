@@ -103,9 +103,11 @@ def test_the_length_may_come_later(any_database_app: Flask):
     assert stored_link(any_database_app, code_in(done)).files[0].size_bytes == 6
 
 
-def test_metadata_comes_back_without_the_password(app: Flask):
+def test_metadata_comes_back_without_what_is_secret(app: Flask):
     tus = Tus(app)
-    path = tus.begin(5, filename="a.txt", password="open sesame", note="hi", unknown="x")
+    path = tus.begin(
+        5, filename="a.txt", password="open sesame", bundle=BUNDLE, note="hi", unknown="x"
+    )
 
     shown = tus.head(path).headers["Upload-Metadata"]
 
