@@ -7,6 +7,7 @@ const say = words.upload;
 const PAUSES_S = [1, 2, 4, 8, 15, 30];
 // Cut so often without one byte having arrived, a piece counts as refused.
 const CUTS = 2;
+const AT_ONCE_BYTES = 256 * 1024;
 const NOT_NOW = [408, 409, 423, 425, 429, 500, 502, 503, 504];
 
 /**
@@ -29,7 +30,9 @@ export class Transfer {
       headers: { Accept: "application/json" },
       chunkSize: pieces.size,
       uploadUrl: url,
-      uploadDataDuringCreation: true,
+      // One request is enough for a small file. A large one must have its address first: without
+      // it nothing could go on where a cut left it.
+      uploadDataDuringCreation: file.size <= AT_ONCE_BYTES,
       // Trying again is ours: it is shown, and goes on for as long as the page is open.
       retryDelays: null,
       storeFingerprintForResuming: false,
