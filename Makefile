@@ -28,10 +28,10 @@ help: ## List the targets
 run: .venv/run.installed ## Install what the server needs, then serve on http://127.0.0.1:8000
 	@$(BIN)/python -m minifile serve $(ARGS)
 
-test: .venv/test.installed ## Install what the tests need, then run them all but the torture
+test: .venv/test.installed .venv/node.installed ## Install what the tests need, then run them all but the torture
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 $(ARGS)
 
-torture: .venv/test.installed ## Run the large and slow tests, one at a time
+torture: .venv/test.installed .venv/node.installed ## Run the large and slow tests, one at a time
 	$(BIN)/python -m pytest -m torture --timeout=3600 $(ARGS)
 
 bench: .venv/run.installed .bench/peers.installed .bench/node.installed ## Measure beside the peers, minutes long; writes docs/performance.md
@@ -87,6 +87,13 @@ endef
 .venv/dev.installed: requirements/dev.txt pyproject.toml $(BIN)/python
 	$(call install,dev)
 	@touch .venv/run.installed .venv/test.installed $@
+
+# node and npm come as a wheel with the tests' packages.
+.venv/node.installed: .venv/test.installed $(wildcard tests/node/*) tests/node/.npmrc
+	@echo "Installing tests/node/package-lock.json into .venv/node"
+	@rm -rf .venv/node && mkdir -p .venv/node && cp tests/node/*.js* tests/node/.npmrc .venv/node
+	@PATH="$$PWD/.venv/bin:$$PATH" npm ci --prefix .venv/node --ignore-scripts --silent
+	@touch $@
 
 .bench/peers.installed: requirements/bench.txt $(BIN)/python
 	@echo "Installing the peers into .bench/peers"

@@ -1,0 +1,67 @@
+"""What the tests with foreign clients share."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import RunningServer, skip_or_fail
+from e2e.conftest import chromium  # noqa: F401 - a fixture
+from wire import get
+
+NODE = Path(__file__).parents[2] / ".venv" / "node"
+BIN = NODE.parent / "bin"
+# Cuts, and whether it is for `make torture`.
+SHORT_AND_LONG = [
+    pytest.param(6, id="short"),
+    pytest.param(50, marks=pytest.mark.torture, id="long"),
+]
+
+StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> RunningServer:
+    """A server of its own, with what one address may do made wide."""
+    return start_server("--workers", "2", rate_uploads="off", rate_partial_uploads="off")
+
+
+def pattern(size: int, seed: int) -> bytes:
+    """Return bytes that a script in a browser can make as well."""
+    return bytes((at * 31 + (at >> 8) * 17 + seed) & 255 for at in range(size))
+
+
+def fetch(server: RunningServer, short_link: str) -> bytes:
+    """Return the bytes behind a short link, whatever proxy it was made through."""
+    return get(server, "/" + short_link.rpartition("/")[2]).body
+
+
+def node(script: str, **options: Any) -> dict[str, Any]:
+    """Run a script of tests/node with options, and return what it printed."""
+    need_node()
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["node", NODE / script, json.dumps(options)],
+        env=environment, capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert done.stdout, done.stderr
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    return outcome
+
+
+def bundled(script: str, folder: Path) -> Path:
+    """Return a script of tests/node and all it imports as one file for browsers."""
+    need_node()
+    path = folder / script
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    bundle = ["node_modules/.bin/esbuild", script, "--bundle", f"--outfile={path}"]
+    subprocess.run(bundle, cwd=NODE, env=environment, check=True, capture_output=True)
+    return path
+
+
+def need_node() -> None:
+    if not (NODE / "node_modules").is_dir():
+        skip_or_fail("needs the clients of tests/node: make .venv/node.installed (make test does)")
