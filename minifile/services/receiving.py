@@ -234,10 +234,12 @@ def _check_length(row: PartialRecord, length: int, terms: Terms) -> None:
     if length < row.offset:
         raise BadRequest(f"The length is less than the {row.offset} bytes that have arrived.")
     check_file_size(length, terms.limits)
-    if row.length is None and row.bundle_hash is not None and not row.is_part:
+    others = 0
+    if row.bundle_hash is not None:
         with reading(db.engine) as driver:
             bundle = size_of_bundle(driver, row.bundle_hash)
-        check_link_size(bundle.size_bytes - row.offset + length, terms.limits)
+        others = bundle.size_bytes - (row.offset if row.length is None else row.length)
+    check_link_size(others + length, terms.limits)
 
 
 def _left(row: PartialRecord, length: int | None, terms: Terms) -> int:

@@ -1,7 +1,19 @@
 """Bundles of resumable uploads: one link, made once, by the last file or by the form."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from cast import FILE, blob_of, filenames, form, kept_bytes, multipart, part, stored_link
+from cast import (
+    FILE,
+    blob_of,
+    filenames,
+    form,
+    kept_bytes,
+    multipart,
+    part,
+    row_counts,
+    stored_link,
+)
 from conftest import browser, shell
 from flask import Flask
 from upload.tus_client import BUNDLE, Tus, path_of
@@ -165,3 +177,29 @@ def test_the_password_of_any_upload_locks_the_link(app: Flask):
     answer = finish(shell(app), 2)
 
     assert shell(app).get(f"/{answer.json['code']}").status_code == 401
+
+
+def test_files_that_complete_at_once_make_one_link(any_database_app: Flask):
+    app = any_database_app
+    said = {"bundle": BUNDLE, "bundle_files": "8"}
+    paths = [Tus(app).begin(3, filename=f"{n}.txt", **said) for n in range(8)]
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda path: Tus(app).patch(path, 0, b"abc"), paths))
+
+    assert [answer.status_code for answer in answers] == [204] * 8
+    [made] = [answer for answer in answers if "X-Short-Link" in answer.headers]
+    assert filenames(app, code_in(made)) == [f"{n}.txt" for n in range(8)]
+    assert row_counts(app)["link"] == 1
+
+
+def test_two_that_finish_at_once_are_told_of_one_link(any_database_app: Flask):
+    app = any_database_app
+    Tus(app).create(3, b"abc", filename="a.txt", bundle=BUNDLE)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: finish(shell(app), 1), range(4)))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json["owner_token"] for answer in answers}) == 1
+    assert row_counts(app)["link"] == 1
