@@ -2,15 +2,17 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import RunningServer, skip_or_fail
 from e2e.conftest import chromium  # noqa: F401 - a fixture
-from wire import get
+from wire import get, kept
 
 NODE = Path(__file__).parents[2] / ".venv" / "node"
 BIN = NODE.parent / "bin"
@@ -32,6 +34,19 @@ def server(start_server: StartServer) -> RunningServer:
 def pattern(size: int, seed: int) -> bytes:
     """Return bytes that a script in a browser can make as well."""
     return bytes((at * 31 + (at >> 8) * 17 + seed) & 255 for at in range(size))
+
+
+def check_left(server: RunningServer, *, files: int) -> None:
+    """Assert that one link with its files is all that stays, once partial uploads have expired."""
+    with closing(sqlite3.connect(server.instance_path / "minifile.sqlite")) as database, database:
+        database.execute("UPDATE partial_upload SET expires_at = '2020-01-01 00:00:00'")
+    purged = server.run("purge")
+    assert purged.returncode == 0, purged.stderr
+    rows, blobs = kept(server)
+    assert rows == [(1, files)]
+    assert len(blobs) == files
+    assert not [name for name in blobs if name.endswith(".part")]
+    assert "partial" not in server.run("fsck").stdout
 
 
 def fetch(server: RunningServer, short_link: str) -> bytes:
