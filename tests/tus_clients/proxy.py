@@ -13,15 +13,18 @@ from conftest import RunningServer
 class CuttingProxy:
     """Stands before a server and cuts connections until `cuts` are done.
 
-    Two of three are cut after a random number of bytes of the client, the third in the answer
-    to what has arrived whole: the client can't know what the server has.
+    Two of three are cut after a random number of bytes of the client, the third (if `answers`)
+    before the answer to what has arrived whole: the client can't know what the server has.
     """
 
-    def __init__(self, server: RunningServer, *, cuts: int, most_bytes: int, seed: int) -> None:
+    def __init__(
+        self, server: RunningServer, *, cuts: int, most_bytes: int, seed: int, answers: bool = True
+    ) -> None:
         self.server = server
         self.cuts_left = cuts
         self._chance = random.Random(seed)
         self._most_bytes = most_bytes
+        self._cuts_answers = answers
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = "http://{}:{}".format(*self._listener.getsockname())
@@ -92,7 +95,7 @@ class CuttingProxy:
         with self._lock:
             if self.cuts_left <= 0:
                 return None, None
-            if self._chance.randrange(3) == 0:
+            if self._cuts_answers and self._chance.randrange(3) == 0:
                 return None, self._chance.randrange(2)
             return self._chance.randrange(1, self._most_bytes), None
 
@@ -103,9 +106,9 @@ class CuttingProxy:
 
 @contextmanager
 def cutting_proxy(
-    server: RunningServer, *, cuts: int, most_bytes: int, seed: int
+    server: RunningServer, *, cuts: int, most_bytes: int, seed: int, answers: bool = True
 ) -> Iterator[CuttingProxy]:
-    proxy = CuttingProxy(server, cuts=cuts, most_bytes=most_bytes, seed=seed)
+    proxy = CuttingProxy(server, cuts=cuts, most_bytes=most_bytes, seed=seed, answers=answers)
     try:
         yield proxy
     finally:
