@@ -86,6 +86,7 @@ def walk_uploading(page: Page, url: str, folder: Path):
     choose(page, files[2:3])
     press_upload(page)
     page.locator("[data-failures]:not([hidden])").wait_for()
+    page.locator("[data-transfers] .failed").wait_for()
     yield "uploading-failed"
 
 
