@@ -1,21 +1,18 @@
 """What the tests with foreign clients share."""
 
 import json
-import os
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunningServer, skip_or_fail
+from conftest import RunningServer
 from e2e.conftest import chromium  # noqa: F401 - a fixture
+from node_programs import run_node
 from wire import get, kept
 
-NODE = Path(__file__).parents[2] / ".venv" / "node"
-BIN = NODE.parent / "bin"
 # Cuts, and whether it is for `make torture`.
 SHORT_AND_LONG = [
     pytest.param(6, id="short"),
@@ -56,12 +53,7 @@ def fetch(server: RunningServer, short_link: str) -> bytes:
 
 def node(script: str, **options: Any) -> dict[str, Any]:
     """Run a script of tests/node with options, and return what it printed."""
-    need_node()
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["node", NODE / script, json.dumps(options)],
-        env=environment, capture_output=True, text=True, check=False, timeout=200,
-    )  # fmt: skip
+    done = run_node("node", script, json.dumps(options))
     assert done.stdout, done.stderr
     outcome: dict[str, Any] = json.loads(done.stdout)
     return outcome
@@ -69,14 +61,7 @@ def node(script: str, **options: Any) -> dict[str, Any]:
 
 def bundled(script: str, folder: Path) -> Path:
     """Return a script of tests/node and all it imports as one file for browsers."""
-    need_node()
     path = folder / script
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    bundle = ["node_modules/.bin/esbuild", script, "--bundle", f"--outfile={path}"]
-    subprocess.run(bundle, cwd=NODE, env=environment, check=True, capture_output=True)
+    done = run_node("node_modules/.bin/esbuild", script, "--bundle", f"--outfile={path}")
+    assert done.returncode == 0, done.stderr
     return path
-
-
-def need_node() -> None:
-    if not (NODE / "node_modules").is_dir():
-        skip_or_fail("needs the clients of tests/node: make .venv/node.installed (make test does)")
