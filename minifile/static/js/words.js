@@ -56,6 +56,10 @@ export const words = {
     keptMissing: (files) => `${files} of the earlier upload are still missing. Choose them too, or go on without them.`,
     keptPassword: "Type the link password again before you go on.",
   },
+  copy: {
+    copied: "Copied",
+    byHand: "Press Ctrl+C",
+  },
   links: {},
   landing: {},
 };
