@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from conftest import RunningServer
-from e2e.conftest import chromium  # noqa: F401 - a fixture
 from node_programs import run_node
 from wire import get, kept
 
