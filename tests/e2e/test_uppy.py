@@ -7,10 +7,23 @@ import pytest
 import requests
 from conftest import RunningServer
 from playwright.sync_api import Browser, Page
-from tus_clients.conftest import SHORT_AND_LONG, bundled, check_left, fetch, pattern
+from tus_clients.conftest import (
+    SHORT_AND_LONG,
+    StartServer,
+    bundled,
+    check_left,
+    fetch,
+    pattern,
+    wide_server,
+)
 from tus_clients.proxy import cutting_proxy
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> RunningServer:
+    return wide_server(start_server)
 
 
 @pytest.fixture

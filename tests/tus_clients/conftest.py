@@ -23,7 +23,11 @@ StartServer = Callable[..., RunningServer]
 
 @pytest.fixture
 def server(start_server: StartServer) -> RunningServer:
-    """A server of its own, with what one address may do made wide."""
+    return wide_server(start_server)
+
+
+def wide_server(start_server: StartServer) -> RunningServer:
+    """Start a server of its own, with what one address may do made wide."""
     return start_server("--workers", "2", rate_uploads="off", rate_partial_uploads="off")
 
 
