@@ -25,7 +25,7 @@ def answer_upload(new: NewLink, visitor: Visitor) -> Response:
     elif chosen == "json":
         # A script goes to the sender's page by itself.
         _flash(new, visitor)
-        response = jsonify(_as_json(new))
+        response = jsonify({**_as_json(new), "manage_path": _senders_page(new, visitor)})
         response.status_code = 201
         response.headers["Location"] = short_link(new.link)
     else:
@@ -44,13 +44,18 @@ def _flash(new: NewLink, visitor: Visitor) -> None:
 
 
 def _to_senders_page(new: NewLink, visitor: Visitor) -> Response:
-    """Redirect to the sender's page; a browser that keeps no cookie proves itself by address."""
     if visitor.browser is not None:
         _flash(new, visitor)
-        return see_other(url_for("links.show", code=new.link.code))
-    flash(_UPLOADED, "good")
-    address = url_for("links.enter", code=new.link.code, owner_token=new.owner_token)
-    return see_other(address)
+    else:
+        flash(_UPLOADED, "good")
+    return see_other(_senders_page(new, visitor))
+
+
+def _senders_page(new: NewLink, visitor: Visitor) -> str:
+    """Return the path of the sender's page; who sent no cookie is let in by its address."""
+    if visitor.browser is not None:
+        return url_for("links.show", code=new.link.code)
+    return url_for("links.enter", code=new.link.code, owner_token=new.owner_token)
 
 
 def _as_json(new: NewLink) -> dict[str, object]:
@@ -61,7 +66,6 @@ def _as_json(new: NewLink) -> dict[str, object]:
         "direct_url": public_url() + download_path(link),
         "owner_token": new.owner_token,
         "manage_url": private_address(link, new.owner_token),
-        "manage_path": url_for("links.show", code=link.code),
         "expires_at": link.expires_at.isoformat(),
         "max_downloads": link.max_downloads,
         "files": [file_as_json(link, file) for file in link.files],

@@ -183,6 +183,20 @@ def test_options_that_are_refused_leave_the_files_chosen_and_nothing_to_go_on_wi
     assert get(server, send(page)).body == b"a"
 
 
+def test_a_lost_cookie_costs_nothing_and_a_name_may_be_all_emoji(
+    server: RunningServer, open_page: OpenPage, tmp_path: Path
+):
+    page = open_page()
+    page.goto(server.url)
+    choose(page, [write(tmp_path, "👩‍🚀🚀🎉.💾", b"a")])
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Upload", exact=True).click()
+
+    expect(page.locator("main")).to_contain_text("Your link is ready")
+    expect(page.locator("main")).to_contain_text("👩‍🚀🚀🎉.💾, 1 B")
+    assert re.search(r"/links/\w+/[\w-]{43}$", page.url)
+
+
 def test_who_leaves_in_the_middle_is_warned(
     server: RunningServer, open_page: OpenPage, tmp_path: Path
 ):

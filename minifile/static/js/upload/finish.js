@@ -12,7 +12,7 @@ const MOST_TRIES = 60;
 export async function makeLink(form, bundle, count, waiting) {
   for (let tries = 1; ; tries += 1) {
     const answer = await ask(form, bundle, count);
-    if (answer?.ok) return senderPage(await answer.json());
+    if (answer?.ok) return (await answer.json()).manage_path;
     if (answer && (!NOT_NOW.includes(answer.status) || tries >= MOST_TRIES)) {
       throw new Refused(sentenceOf(await answer.text()), answer.status);
     }
@@ -46,8 +46,4 @@ async function ask(form, bundle, count) {
 export function options(form) {
   const fields = form.querySelectorAll("[data-options] [name]");
   return [...fields].filter(({ value }) => value !== "").map(({ name, value }) => [name, value]);
-}
-
-function senderPage(link) {
-  return navigator.cookieEnabled && link.manage_path ? link.manage_path : link.manage_url;
 }
