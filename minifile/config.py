@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from minifile.errors import ConfigError
-from minifile.units import parse_duration, parse_size, read_off, split
+from minifile.units import parse_size, read_duration, read_grace, read_off, split
 from minifile.values import Limits
 
 PREFIX = "MINIFILE_"
@@ -37,9 +37,6 @@ TEST_PREFIX = "MINIFILE_TEST_"
 
 # Threads of a server process whose own number is not known (see server/sizing.py for ours).
 DEFAULT_THREADS = 200
-
-# Far more than anybody means, and still a date that a calendar knows.
-_LONGEST = timedelta(days=100 * 365)
 
 
 def _check_public_url(url: str) -> str:
@@ -64,18 +61,9 @@ def _check_database_url(url: str) -> str:
     return url
 
 
-def _read_duration(value: object) -> timedelta:
-    try:
-        length = parse_duration(value)
-    except OverflowError as error:
-        raise ValueError(str(error)) from None
-    if length > _LONGEST:
-        raise ValueError(f"{value!r} is too long a duration")
-    return length
-
-
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
-Duration = Annotated[timedelta, BeforeValidator(_read_duration), Field(gt=timedelta(0))]
+Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(gt=timedelta(0))]
+Grace = Annotated[timedelta, BeforeValidator(read_grace), Field(ge=timedelta(0))]
 Names = Annotated[tuple[str, ...], BeforeValidator(split)]
 Durations = Annotated[tuple[Duration, ...], BeforeValidator(split), Field(min_length=1)]
 RateLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(read_off)]
@@ -125,6 +113,8 @@ class Settings(BaseModel):
     code_length: int = Field(default=10, ge=8, le=64)
     # How often expired links are purged.
     purge_interval: Duration = timedelta(hours=1)
+    # How long the sender may undo a revoke; the bytes are kept until then. 0: not at all.
+    revoke_grace: Grace = timedelta(minutes=10)
     # How long a client may come back to a download it began.
     delivery_lease: Duration = Field(default=timedelta(hours=24), le=timedelta(hours=24))
     # How long a resumable upload that nobody goes on with is kept.

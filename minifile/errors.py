@@ -50,6 +50,13 @@ class LinkRevoked(LinkGone):
         super().__init__("The sender has revoked this link. Ask the sender for a new link.")
 
 
+class TooLateToUndo(LinkGone):
+    """The grace of a revoke is over, or the link has expired meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("It is too late to undo. The link has ended; upload the files again.")
+
+
 class LinkExhausted(LinkGone):
     """Every allowed download of the link has been taken."""
 

@@ -7,6 +7,8 @@ _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]i?b?|b)?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _DURATION = re.compile(r"([0-9]+)\s*(s|m|h|d|w)", re.IGNORECASE)
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# Far more than anybody means, and still a date that a calendar knows.
+_LONGEST = timedelta(days=100 * 365)
 _SIZE_WORDS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _DURATION_WORDS = (
     ("day", 86_400, "d"),
@@ -42,6 +44,22 @@ def parse_duration(value: object) -> timedelta:
         return timedelta(**{_DURATION_UNITS[match[2].lower()]: float(match[1])})
     except OverflowError:
         raise OverflowError(f"{value!r} is too long a duration") from None
+
+
+def read_duration(value: object) -> timedelta:
+    """Read the duration of a setting. Raises ValueError, also for what is beyond all bounds."""
+    try:
+        length = parse_duration(value)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    if length > _LONGEST:
+        raise ValueError(f"{value!r} is too long a duration")
+    return length
+
+
+def read_grace(value: object) -> timedelta:
+    """Read a duration that may be nothing, which is `0` in every unit."""
+    return timedelta(0) if str(value).strip() == "0" else read_duration(value)
 
 
 def split(value: object) -> object:

@@ -121,6 +121,8 @@ class LinkRecord:
     note: str | None
     state: str
     files: Sequence[FileRecord]
+    undo_until: datetime | None = None
+    """Until when a revoke may be undone."""
 
     @property
     def is_locked(self) -> bool:

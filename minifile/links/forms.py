@@ -109,3 +109,9 @@ class RevokeForm(_PageForm):
     """Ends the link."""
 
     ACTION = "revoke"
+
+
+class UndoForm(_PageForm):
+    """Opens a revoked link again."""
+
+    ACTION = "undo"

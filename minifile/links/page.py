@@ -1,4 +1,4 @@
-"""The sender's page and its three forms: edit, rename, revoke."""
+"""The sender's page and its forms: edit, rename, revoke, undo."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -7,10 +7,16 @@ from flask import Response, flash, get_flashed_messages, make_response, render_t
 from flask_wtf import FlaskForm
 
 from minifile.errors import BadOption, BadRequest, NotFound
-from minifile.links.forms import EditLinkForm, RenameFileForm, RevokeForm
-from minifile.services.links import LinkChanges, change_link, rename_file, revoke_link
+from minifile.links.forms import EditLinkForm, RenameFileForm, RevokeForm, UndoForm
+from minifile.services.links import (
+    LinkChanges,
+    change_link,
+    rename_file,
+    revoke_link,
+    undo_revoke,
+)
 from minifile.services.uploads import parse_lifetime
-from minifile.values import LinkRecord
+from minifile.values import LinkRecord, LinkState
 from minifile.web.addresses import private_address, see_other, short_link
 from minifile.web.current import current_limits, current_settings, utcnow
 from minifile.web.lifetimes import lifetime_choices
@@ -29,6 +35,7 @@ class _Forms:
         ]
         self.rename = RenameFileForm(meta=meta)
         self.revoke = RevokeForm(meta=meta)
+        self.undo = UndoForm(meta=meta)
 
 
 def render(link: LinkRecord, owner_token: str | None) -> Response:
@@ -42,7 +49,8 @@ def carry_out(link: LinkRecord, owner_token: str | None) -> Response:
     actions: list[tuple[FlaskForm, Callable[[], Response]]] = [
         (forms.edit, lambda: _edit(link, forms.edit, owner_token)),
         (forms.rename, lambda: _rename(link, forms.rename, owner_token)),
-        (forms.revoke, lambda: _revoke(link)),
+        (forms.revoke, lambda: _revoke(link, owner_token)),
+        (forms.undo, lambda: _undo(link, owner_token)),
     ]
     for form, act in actions:
         if form.is_submitted():
@@ -91,14 +99,26 @@ def _rename(link: LinkRecord, form: RenameFileForm, owner_token: str | None) -> 
     return _done("Renamed.", link, owner_token)
 
 
-def _revoke(link: LinkRecord) -> Response:
-    revoke_link(link, now=utcnow())
+def _revoke(link: LinkRecord, owner_token: str | None) -> Response:
+    grace = current_settings().revoke_grace
+    if revoke_link(link, now=utcnow(), undo_within=grace) is not None:
+        # The page itself says that it is revoked.
+        return _back(link, owner_token)
     flash("The link is revoked. Nobody can open it any more.", "good")
     return see_other(url_for("upload.new"))
 
 
+def _undo(link: LinkRecord, owner_token: str | None) -> Response:
+    undo_revoke(link, now=utcnow())
+    return _done("The link works again.", link, owner_token)
+
+
 def _done(message: str, link: LinkRecord, owner_token: str | None) -> Response:
     flash(message, "good")
+    return _back(link, owner_token)
+
+
+def _back(link: LinkRecord, owner_token: str | None) -> Response:
     if owner_token is not None:
         address = url_for("links.enter", code=link.code, owner_token=owner_token)
     else:
@@ -115,7 +135,7 @@ def _page(
         told = [private_address(link, owner_token)]
     return make_response(
         render_template(
-            "links/show.html",
+            "links/revoked.html" if link.state == LinkState.REVOKED else "links/show.html",
             link=link,
             files=link.files,
             short_link=short_link(link),
@@ -127,5 +147,6 @@ def _page(
             edit_form=forms.edit,
             rename_form=forms.rename,
             revoke_form=forms.revoke,
+            undo_form=forms.undo,
         )
     )

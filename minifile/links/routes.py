@@ -1,12 +1,13 @@
-"""The sender's page: see the count, change the link, end it."""
+"""My links, and the sender's page of each: see the count, change the link, end it."""
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, g, request, url_for
+from flask import Blueprint, Response, g, render_template, request, url_for
 
 from minifile.extensions import exempt_from_csrf
 from minifile.links import page
 from minifile.services.links import find_managed_link, revoke_link
+from minifile.services.owned_links import PAGE, list_owned_links
 from minifile.services.ownership import remember_owner
 from minifile.values import LinkRecord
 from minifile.web.addresses import see_other
@@ -22,10 +23,20 @@ from minifile.web.negotiate import answer_format
 bp = Blueprint("links", __name__, url_prefix="/links")
 
 
+@bp.get("/")
+def mine() -> str:
+    """List the links that this browser has made."""
+    page = read_page_number(request.args.get("page", "1"))
+    links = list_owned_links(current_visitor().browser, page=page, now=utcnow())
+    return render_template(
+        "links/mine.html", links=links[:PAGE], page=page, has_more=len(links) > PAGE
+    )
+
+
 @bp.get("/<code:code>")
 def show(code: str) -> Response:
     """Show the sender's page to the browser that owns the link."""
-    return page.render(_managed_link(code, None), None)
+    return page.render(_managed_link(code, None, undoable=True), None)
 
 
 @bp.post("/<code:code>")
@@ -35,14 +46,14 @@ def change(code: str) -> Response:
     owner_token = request.form.get("owner_token")
     if owner_token is None:
         check_same_site()
-    link = _managed_link(code, owner_token)
+    link = _managed_link(code, owner_token, undoable=True)
     return page.carry_out(link, owner_token)
 
 
 @bp.get("/<code:code>/<owner_token>")
 def enter(code: str, owner_token: str) -> Response:
     """Let this browser manage the link from now on; one without our cookie is shown it here."""
-    link = _managed_link(code, owner_token)
+    link = _managed_link(code, owner_token, undoable=True)
     browser = current_visitor().browser
     if browser is None:
         ensure_browser()
@@ -54,19 +65,25 @@ def enter(code: str, owner_token: str) -> Response:
 @bp.delete("/<code:code>/<owner_token>")
 @exempt_from_csrf  # The owner token in the address is the proof.
 def delete(code: str, owner_token: str) -> Response:
-    """Revoke the link; the address is what an upload answered in X-Url-Delete."""
-    link = _managed_link(code, owner_token)
+    """Revoke the link for good; the address is what an upload answered in X-Url-Delete."""
+    link = _managed_link(code, owner_token, undoable=True)
     revoke_link(link, now=utcnow())
     if answer_format() == "text":
         return Response("The link is revoked.\n", content_type="text/plain; charset=utf-8")
     return Response(status=204)
 
 
-def _managed_link(code: str, owner_token: str | None) -> LinkRecord:
+def read_page_number(value: str) -> int:
+    """Return the number of a page, the first for what is none."""
+    is_number = value.isascii() and value.isdigit() and len(value) < 7
+    return max(1, int(value)) if is_number else 1
+
+
+def _managed_link(code: str, owner_token: str | None, *, undoable: bool = False) -> LinkRecord:
     visitor = current_visitor(owner_token=owner_token)
     if owner_token is not None:
         # The token alone must prove it: a forged request could bring any token, and the cookie.
         visitor = replace(visitor, browser=None)
-    link = find_managed_link(code, visitor, rates=current_rates(), now=utcnow())
+    link = find_managed_link(code, visitor, rates=current_rates(), now=utcnow(), undoable=undoable)
     g.link_id = link.id
     return link

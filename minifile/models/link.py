@@ -50,6 +50,8 @@ class Link(Base):
     note: Mapped[str | None] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16), default=LinkState.OPEN)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Until when a revoke may be undone; none: not at all.
+    undo_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     files: Mapped[list["File"]] = relationship(
         back_populates="link", order_by="File.position", passive_deletes=True

@@ -27,3 +27,29 @@ def check_open(link: Readable, now: datetime) -> None:
         raise LinkExpired(link.expires_at)
     if link.state != LinkState.OPEN:
         raise LinkNotFound
+
+
+class Undoable(Readable, Protocol):
+    """What the rule about an undo looks at as well."""
+
+    @property
+    def undo_until(self) -> datetime | None: ...
+
+
+def can_undo(link: Undoable, now: datetime) -> bool:
+    """Say whether a revoke may still be taken back: its grace lasts, and the link's time too."""
+    ends_at = link.undo_until
+    return (
+        link.state == LinkState.REVOKED
+        and ends_at is not None
+        and now < min(ends_at, link.expires_at)
+    )
+
+
+def standing_of(state: str, expires_at: datetime, downloads_left: int | None, now: datetime) -> str:
+    """Return in one word how a link stands: `revoked`, `expired`, `exhausted` or `open`."""
+    if state == LinkState.REVOKED:
+        return "revoked"
+    if now >= expires_at:
+        return "expired"
+    return "exhausted" if downloads_left == 0 else "open"

@@ -7,12 +7,12 @@ no third way to turn a code into a link.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
-from minifile.errors import BadOption, LinkNotFound, NotFound, TooManyTries
+from minifile.errors import BadOption, LinkNotFound, NotFound, TooLateToUndo, TooManyTries
 from minifile.extensions import db, write_transaction
 from minifile.models import BrowserAccess, File, Link
-from minifile.policy.access import check_open
+from minifile.policy.access import can_undo, check_open
 from minifile.policy.lifetimes import check_lifetime
 from minifile.policy.limits import check_max_downloads, check_note, check_password
 from minifile.policy.names import clean_path, number_equal_names
@@ -57,19 +57,20 @@ def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datet
 
 
 def find_managed_link(
-    code: str, visitor: Visitor, *, rates: RateLimits, now: datetime
+    code: str, visitor: Visitor, *, rates: RateLimits, now: datetime, undoable: bool = False
 ) -> LinkRecord:
     """Return the link that the visitor made and may change.
 
-    Somebody else's link looks like none: LinkNotFound. Raises LinkExpired and LinkRevoked to
-    the owner only.
+    With `undoable` also a revoked one, while that can be undone. Somebody else's link looks like
+    none: LinkNotFound. Raises LinkExpired and LinkRevoked to the owner only.
     """
     rates.check(UNKNOWN_CODES, visitor.rate_address)
     link = _find(code)
     if link is None or not ownership.is_owner(link, visitor):
         rates.count(UNKNOWN_CODES, visitor.rate_address)
         raise LinkNotFound
-    check_open(link, now)
+    if not (undoable and can_undo(link, now)):
+        check_open(link, now)
     return link
 
 
@@ -120,12 +121,45 @@ def rename_file(link: LinkRecord, file_id: int, filename: str, *, now: datetime)
         file.filename = name
 
 
-def revoke_link(link: LinkRecord, *, now: datetime) -> None:
-    """End the link at once; running transfers end by themselves. Revoking twice is no error."""
+def revoke_link(
+    link: LinkRecord, *, now: datetime, undo_within: timedelta = timedelta(0)
+) -> datetime | None:
+    """End the link at once; running transfers end by themselves. Revoking twice is no error.
+
+    Returns until when it can be undone: `undo_within` from now, or from the first time. None
+    when it can't be, which also ends the grace of an earlier time.
+    """
     with write_transaction():
         row = lock_link(link.id)
-        row.state = LinkState.REVOKED
-        row.closed_at = now
+        if row.state == LinkState.OPEN:
+            row.state = LinkState.REVOKED
+            row.closed_at = now
+            row.undo_until = now + undo_within
+        if not undo_within:
+            row.undo_until = None
+        return row.undo_until
+
+
+def undo_revoke(link: LinkRecord, *, now: datetime) -> None:
+    """Open a revoked link again, as it was. Raises TooLateToUndo; an open one stays as it is.
+
+    The conditions stand in the one UPDATE, so that of an undo and a purge only one comes through.
+    """
+    with write_transaction() as session:
+        undone = session.execute(
+            update(Link)
+            .where(
+                Link.id == link.id,
+                Link.state == LinkState.REVOKED,
+                Link.undo_until > now,
+                Link.expires_at > now,
+            )
+            .values(state=LinkState.OPEN, closed_at=None, undo_until=None)
+            .returning(Link.id)
+            .execution_options(synchronize_session=False)
+        ).first()
+        if undone is None and lock_link(link.id).state != LinkState.OPEN:
+            raise TooLateToUndo
 
 
 def lock_link(link_id: int) -> Link:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -83,7 +84,7 @@ def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
     while ids := read_page(left.where(Link.id > last_id), BATCH):
         yield ids
         last_id = ids[-1]
-    for is_over in (is_closed(LinkState.REVOKED), is_expired(now)):
+    for is_over in (is_revoked(now), is_expired(now)):
         found = select(Link.id).where(is_over, ~is_in_flight(now))
         while ids := read_page(found, BATCH):
             yield _mark(ids, is_over, now)
@@ -93,6 +94,12 @@ def is_closed(state: LinkState) -> ColumnElement[bool]:
     """Ask for links of a state other than open."""
     # The first half is said as the partial index says it: no database sees it through a parameter.
     return and_(Link.state != literal_column("'open'"), Link.state == state)
+
+
+def is_revoked(now: datetime) -> ColumnElement[bool]:
+    """Ask for links that were revoked for good: an undo comes too late, or would change nothing."""
+    is_final = or_(Link.undo_until.is_(None), Link.undo_until <= now, Link.expires_at <= now)
+    return and_(is_closed(LinkState.REVOKED), is_final)
 
 
 def is_expired(now: datetime) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ _COLUMNS = select(
     Link.owner_token_hash,
     Link.note,
     Link.state,
+    Link.undo_until,
 )
 _LINK = Statement(_COLUMNS.where(Link.code == bindparam("code")))
 _MADE_LINK = Statement(_COLUMNS.where(Link.id == bindparam("link_id")))
@@ -50,5 +51,6 @@ def _with_files(driver: Driver, rows: list[Row]) -> LinkRecord | None:
     if not rows:
         return None
     files = [FileRecord(*row) for row in _FILES.run(driver, link_id=rows[0][0])]
+    *columns, undo_until = rows[0]
     # Without files it was purged between the two statements: a link always has some.
-    return LinkRecord(*(*rows[0], files)) if files else None
+    return LinkRecord(*(*columns, files, undo_until)) if files else None

@@ -26,6 +26,7 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.LinkExpired: (410, "This link has expired"),
     errors.LinkRevoked: (410, "This link has been revoked"),
     errors.LinkExhausted: (410, "No downloads are left"),
+    errors.TooLateToUndo: (410, "Too late to undo"),
     errors.LinkGone: (410, "This link has ended"),
     errors.WrongVersion: (412, "This version is not spoken here"),
     errors.TooLarge: (413, "This is too large"),

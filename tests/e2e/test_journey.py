@@ -92,6 +92,42 @@ def test_a_revoked_link_says_so(server: RunningServer, open_page: OpenPage, two_
     expect(bob.get_by_role("heading", level=1)).to_contain_text("revoked")
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-javascript", "without"])
+def test_a_revoke_is_undone_from_my_links(
+    server: RunningServer, open_page: OpenPage, two_files: list[Path], javascript: bool
+):
+    alice, bob = open_page(java_script_enabled=javascript), open_page()
+    upload(alice, server.url, two_files)
+    link = alice.get_by_label("Short link").input_value()
+    alice.locator("summary", has_text="Revoke").click()
+    alice.get_by_role("button", name=re.compile("Revoke")).click()
+    expect(alice.get_by_role("heading", level=1)).to_contain_text("The link is revoked")
+
+    alice.get_by_role("link", name="My links").click()
+    alice.get_by_role("link", name="2 files").click()
+    alice.get_by_role("button", name="Undo").click()
+
+    expect(alice.locator("main")).to_contain_text("The link works again.")
+    answer = bob.goto(link)
+    assert answer is not None
+    assert answer.status == 200
+
+
+def test_the_print_of_the_senders_page_is_the_link_its_qr_code_and_its_end(
+    server: RunningServer, open_page: OpenPage, two_files: list[Path]
+):
+    alice = open_page()
+    upload(alice, server.url, two_files)
+
+    alice.emulate_media(media="print")
+
+    expect(alice.get_by_label("Short link")).to_be_visible()
+    expect(alice.locator(".qr")).to_be_visible()
+    expect(alice.get_by_text("expires in")).to_be_visible()
+    for hidden in ("nav", ".foot", ".sections", "button", ".stats", ".notice"):
+        expect(alice.locator(hidden).locator("visible=true")).to_have_count(0)
+
+
 def test_a_one_time_link_is_served_once(
     server: RunningServer, open_page: OpenPage, two_files: list[Path]
 ):

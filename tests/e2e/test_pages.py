@@ -121,6 +121,9 @@ def walk(page: Page, url: str, folder: Path):
     yield from walk_bundle(page, url, folder)
     page.goto(f"{url}/nothing23456")
     yield "error-404"
+    page.context.clear_cookies()
+    page.goto(f"{url}/links/")
+    yield "links-none"
 
 
 def walk_uploading(page: Page, url: str, folder: Path):
@@ -197,7 +200,9 @@ def walk_bundle(page: Page, url: str, folder: Path):
     page.go_back()
     page.locator("summary", has_text="Revoke").click()
     page.get_by_role("button", name=re.compile("Revoke")).click()
-    yield "upload-after-revoke"
+    yield "sender-revoked"
+    page.get_by_role("link", name="My links").click()
+    yield "links"
     page.goto(link)
     yield "error-revoked"
 

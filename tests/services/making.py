@@ -14,9 +14,15 @@ from minifile.services.commits import commit
 from minifile.services.deliveries import Ticket, beginning, is_durable
 from minifile.services.settling import ending
 from minifile.services.uploads import Incoming, NewLink, receive_upload
+from minifile.storage import Storage
 from minifile.values import Chunk, LinkRecord, Span, UploadOptions, Visitor
 
 DAY = timedelta(days=1)
+
+
+def storage_of(app: Flask) -> Storage:
+    found: Storage = app.extensions["minifile"].storage
+    return found
 
 
 def visitor(browser: str | None = None, address: str | None = "192.0.2.1") -> Visitor:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import NOW
 from flask import Flask
-from services.making import BOB, DAY, begin, codes_left, make_link, make_rows
+from services.making import BOB, DAY, begin, codes_left, make_link, make_rows, storage_of
 from sqlalchemy import Connection, event
 
 from minifile.extensions import db, write_transaction
@@ -21,11 +21,6 @@ from minifile.services.usage import measure_usage
 from minifile.storage import Storage
 
 TABLES = "link|file|slot|delivery|browser_access"
-
-
-def storage_of(app: Flask) -> Storage:
-    found: Storage = app.extensions["minifile"].storage
-    return found
 
 
 def make_history(link: Link, slots: int) -> None:

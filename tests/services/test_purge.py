@@ -21,6 +21,7 @@ from services.making import (
     incoming,
     make_link,
     make_rows,
+    storage_of,
     upload,
 )
 from sqlalchemy import Connection, event
@@ -42,11 +43,6 @@ SOON = NOW + timedelta(seconds=1)
 
 def keys(storage: Storage) -> set[str]:
     return {blob.key for blob in storage.blobs()}
-
-
-def storage_of(app: Flask) -> Storage:
-    found: Storage = app.extensions["minifile"].storage
-    return found
 
 
 def count(model: type) -> int:
