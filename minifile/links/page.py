@@ -9,6 +9,7 @@ from flask_wtf import FlaskForm
 from minifile.errors import BadOption, BadRequest, NotFound
 from minifile.links.forms import EditLinkForm, RenameFileForm, RevokeForm
 from minifile.services.links import LinkChanges, change_link, rename_file, revoke_link
+from minifile.services.progress import read_progress
 from minifile.services.uploads import parse_lifetime
 from minifile.values import LinkRecord
 from minifile.web.addresses import private_address, see_other, short_link
@@ -99,11 +100,14 @@ def _revoke(link: LinkRecord) -> Response:
 
 def _done(message: str, link: LinkRecord, owner_token: str | None) -> Response:
     flash(message, "good")
+    return see_other(_address(link, owner_token))
+
+
+def _address(link: LinkRecord, owner_token: str | None) -> str:
+    """Return where this page is for this browser."""
     if owner_token is not None:
-        address = url_for("links.enter", code=link.code, owner_token=owner_token)
-    else:
-        address = url_for("links.show", code=link.code)
-    return see_other(address)
+        return url_for("links.enter", code=link.code, owner_token=owner_token)
+    return url_for("links.show", code=link.code)
 
 
 def _page(
@@ -121,6 +125,8 @@ def _page(
             short_link=short_link(link),
             qr=qr_markup(short_link(link)),
             private_address=told[-1] if told else None,
+            page_address=_address(link, owner_token),
+            progress=read_progress(link, now=utcnow()),
             form_action=url_for("links.change", code=link.code),
             owner_token=owner_token,
             not_saved=not_saved,

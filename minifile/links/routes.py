@@ -6,6 +6,7 @@ from flask import Blueprint, Response, g, request, url_for
 
 from minifile.extensions import exempt_from_csrf
 from minifile.links import page
+from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
 from minifile.services.ownership import remember_owner
 from minifile.values import LinkRecord
@@ -24,8 +25,12 @@ bp = Blueprint("links", __name__, url_prefix="/links")
 
 @bp.get("/<code:code>")
 def show(code: str) -> Response:
-    """Show the sender's page to the browser that owns the link."""
-    return page.render(_managed_link(code, None), None)
+    """Show the sender's page to the browser that owns the link; its numbers alone as JSON."""
+    link = _managed_link(code, None)
+    is_json = answer_format() == "json"
+    response = state_as_json(link) if is_json else page.render(link, None)
+    response.vary.add("Accept")
+    return response
 
 
 @bp.post("/<code:code>")

@@ -1,0 +1,108 @@
+"""The sender's page in a browser: numbers that follow, sharing, files that come and go."""
+
+import urllib.request
+from pathlib import Path
+
+import pytest
+from conftest import RunningServer
+from e2e.acting import upload, write
+from e2e.conftest import OpenPage
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+# A poll every 3 s, and the machine may be busy.
+SOON = 15_000
+
+
+@pytest.fixture
+def alice(server: RunningServer, open_page: OpenPage, tmp_path: Path) -> Page:
+    """Alice's page of a link with two files."""
+    page = open_page()
+    files = [write(tmp_path, "a.txt", b"alpha"), write(tmp_path, "b.bin", bytes(300_000))]
+    upload(page, server.url, files)
+    return page
+
+
+def fetch(address: str) -> bytes:
+    request = urllib.request.Request(address, headers={"User-Agent": "curl/8.5.0"})
+    with urllib.request.urlopen(request) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def short_link(page: Page) -> str:
+    return page.get_by_label("Short link").input_value()
+
+
+def test_the_counter_follows_without_a_reload(alice: Page):
+    alice.get_by_text("Deliveries").click()
+    expect(alice.get_by_text("Nobody has fetched anything yet.")).to_be_visible()
+
+    fetch(f"{short_link(alice)}/a.txt")
+
+    expect(alice.locator("[data-live-count]")).to_have_text("1", timeout=SOON)
+    delivery = alice.locator("[data-live-deliveries] li")
+    expect(delivery).to_contain_text("a.txt")
+    expect(delivery).to_contain_text("completed")
+    expect(alice.get_by_text("Nobody has fetched anything yet.")).to_be_hidden()
+
+
+def test_a_running_download_is_seen_while_it_runs(server: RunningServer, open_page, tmp_path: Path):
+    page = open_page()
+    upload(page, server.url, [write(tmp_path, "large.bin", bytes(60_000_000))])
+    request = urllib.request.Request(short_link(page), headers={"User-Agent": "curl/8.5.0"})
+
+    with urllib.request.urlopen(request) as answer:
+        answer.read(1)
+        expect(page.locator("[data-live-fetching]")).to_have_text("1", timeout=SOON)
+        page.get_by_text("Deliveries").click()
+        expect(page.locator("[data-live-deliveries] li")).to_contain_text("fetching")
+
+    expect(page.locator("[data-live-fetching]")).to_have_text("0", timeout=SOON)
+    expect(page.locator("[data-live-deliveries] li")).to_contain_text("aborted")
+
+
+def test_the_page_says_when_the_link_has_ended(alice: Page):
+    code = short_link(alice).rpartition("/")[2]
+    other = alice.context.new_page()
+    other.goto(f"{alice.url.partition('/links/')[0]}/links/{code}")
+    other.locator("summary", has_text="Revoke").click()
+    other.get_by_role("button", name="Revoke the link").click()
+
+    expect(alice.get_by_text("This link has ended")).to_be_visible(timeout=SOON)
+
+
+def test_without_a_script_the_numbers_come_with_a_refresh(
+    server: RunningServer, open_page: OpenPage, tmp_path: Path
+):
+    page = open_page(java_script_enabled=False)
+    upload(page, server.url, [write(tmp_path, "a.txt", b"alpha")])
+    fetch(short_link(page))
+
+    page.get_by_role("link", name="Refresh").click()
+
+    expect(page.locator("[data-live-count]")).to_have_text("1")
+    page.get_by_text("Deliveries").click()
+    expect(page.locator("[data-live-deliveries] li")).to_contain_text("completed")
+    expect(page.get_by_role("button", name="Share")).to_be_hidden()
+
+
+def test_sharing_hands_the_short_link_to_the_browser(
+    server: RunningServer, open_page: OpenPage, tmp_path: Path
+):
+    page = open_page()
+    page.add_init_script("navigator.share = async (what) => { window.shared = what; };")
+    upload(page, server.url, [write(tmp_path, "a.txt", b"alpha")])
+
+    page.get_by_role("button", name="Share").click()
+
+    assert page.evaluate("window.shared") == {"url": short_link(page)}
+
+
+def test_the_qr_code_is_saved_as_a_file(alice: Page):
+    with alice.expect_download() as download:
+        alice.get_by_role("link", name="Save the QR code").click()
+
+    assert download.value.suggested_filename.endswith(".qr.svg")
+    assert Path(download.value.path()).read_text().startswith("<svg")
