@@ -19,7 +19,7 @@ def test_a_filled_instance_is_sound_and_its_expired_links_can_be_purged(tmp_path
     assert len(paths) == 180
     assert checked == "Found 0 faults.\n"
     assert purged == "Purged 20 links (20 KiB) and 0 partial uploads, swept 0 orphan blobs.\n"
-    assert "open links      180\n" in run(instance, "stats")
+    assert "open links        180\n" in run(instance, "stats")
 
 
 def run(instance: Path, *arguments: str) -> str:

@@ -3,14 +3,16 @@
 import hashlib
 import io
 import re
+import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import zxingcpp
 from conftest import RunningServer
-from e2e.acting import upload
+from e2e.acting import choose, send, upload
 from e2e.conftest import OpenPage
 from PIL import Image
 from playwright.sync_api import expect
@@ -88,6 +90,44 @@ def test_a_revoked_link_says_so(server: RunningServer, open_page: OpenPage, two_
     assert answer is not None
     assert answer.status == 410
     expect(bob.get_by_role("heading", level=1)).to_contain_text("revoked")
+
+
+def test_a_one_time_link_is_served_once(
+    server: RunningServer, open_page: OpenPage, two_files: list[Path]
+):
+    alice, bob, charlie = open_page(), open_page(), open_page()
+    alice.goto(server.url)
+    alice.locator("[data-options] summary").click()
+    alice.get_by_label("Downloads allowed").fill("1")
+    choose(alice, two_files[1:])
+    link = server.url + send(alice)
+    charlie.goto(link)
+    bob.goto(link)
+
+    with bob.expect_download() as download:
+        bob.get_by_role("link", name="Download", exact=True).click()
+    charlie.get_by_role("link", name="Download", exact=True).click()
+
+    assert Path(download.value.path()).read_text() == "Grüße"
+    expect(charlie.get_by_role("heading", level=1)).to_contain_text("No downloads are left")
+    alice.reload()
+    expect(alice.locator(".stats")).to_contain_text("of 1 download")
+
+
+def test_an_expired_link_says_so_to_both(
+    server: RunningServer, open_page: OpenPage, two_files: list[Path]
+):
+    alice, bob = open_page(), open_page()
+    upload(alice, server.url, two_files)
+    link = alice.get_by_label("Short link").input_value()
+    with closing(sqlite3.connect(server.instance_path / "minifile.sqlite")) as database, database:
+        database.execute("UPDATE link SET expires_at = '2026-01-01 00:00:00.000000'")
+
+    for page, address in ((bob, link), (alice, alice.url)):
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == 410
+        expect(page.get_by_role("heading", level=1)).to_contain_text("expired")
 
 
 def test_the_qr_code_holds_the_short_link(

@@ -8,7 +8,8 @@ import pytest
 from conftest import RunningServer
 from e2e.acting import choose, limit_rate, wait_for_percent, write
 from e2e.conftest import keep_screenshot, violations
-from playwright.sync_api import Page
+from node_programs import NODE, run_node
+from playwright.sync_api import Page, Request
 
 pytestmark = pytest.mark.browser
 
@@ -19,6 +20,27 @@ LOOKS = {
     "phone-dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
 }
 LONG_NAME = "a-very-long-name-that-somebody-gave-to-an-archive-of-a-project-" * 3 + "final.tar.gz"
+
+# What a page must have, by its own word; a sentence for each that is missing.
+LOOK_AT_PAGE = """() => Object.entries({
+    "wider than the window": document.documentElement.scrollWidth <= innerWidth,
+    "no title": document.title.length > 10,
+    "no language": document.documentElement.lang === "en",
+    "no description": document.querySelector("meta[name=description]")?.content,
+    "no icon": document.querySelector("link[rel=icon]"),
+    "no manifest": document.querySelector("link[rel=manifest]"),
+    "no theme colour": document.querySelector("meta[name=theme-color]"),
+    "not one main heading": document.querySelectorAll("h1").length
+        - document.querySelectorAll("[hidden] h1").length === 1,
+}).filter(([, holds]) => !holds).map(([fault]) => fault)"""
+# What has the focus, if nothing shows it.
+UNSEEN = """() => {
+    const element = document.activeElement;
+    // The label of a picker shows it for its input.
+    const seen = [element, element.nextElementSibling];
+    const shows = (one) => one && getComputedStyle(one).outlineStyle !== "none";
+    return element === document.body || seen.some(shows) ? null : element.outerHTML.slice(0, 80);
+}"""
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -32,14 +54,51 @@ def test_every_page_is_accessible_and_fits(
     page = open_page(**LOOKS[look])
     page.on("dialog", lambda dialog: dialog.accept())
     faults: list[str] = []
+    documents = Documents(page)
 
     for name in walk(page, server.url, tmp_path):
         keep_screenshot(page, f"{name}-{look}")
         faults += [f"{name}: {fault}" for fault in violations(page)]
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            faults.append(f"{name}: wider than the window")
+        faults += [f"{name}: {fault}" for fault in page.evaluate(LOOK_AT_PAGE)]
+        faults += [f"{name}: no visible focus on {element}" for element in unseen_focus(page)]
 
     assert faults == []
+    assert documents.faults(tmp_path) == ""
+
+
+def unseen_focus(page: Page) -> list[str]:
+    """Go through the page by the Tab key; return what has the focus without showing it."""
+    unseen = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        unseen.append(page.evaluate(UNSEEN))
+    page.evaluate("document.activeElement.blur()")
+    return sorted({element for element in unseen if element})
+
+
+class Documents:
+    """The pages as the server sent them, before a browser has mended anything."""
+
+    def __init__(self, page: Page) -> None:
+        self._documents: list[bytes] = []
+        page.on("requestfinished", self._keep)
+
+    def _keep(self, request: Request) -> None:
+        answer = request.response() if request.resource_type == "document" else None
+        if answer and "text/html" in answer.headers.get("content-type", ""):
+            self._documents.append(answer.body())
+
+    def faults(self, folder: Path) -> str:
+        """Return what html-validate finds wrong with them."""
+        assert self._documents
+        for number, document in enumerate(self._documents):
+            (folder / f"{number}.html").write_bytes(document)
+        config = NODE / "html-validate.json"
+        checked = run_node(
+            "node_modules/.bin/html-validate", "--config", config, "--formatter=text", folder
+        )
+        assert checked.returncode in (0, 1), checked.stderr
+        return checked.stdout
 
 
 def walk(page: Page, url: str, folder: Path):
@@ -86,6 +145,7 @@ def walk_uploading(page: Page, url: str, folder: Path):
     choose(page, files[2:3])
     press_upload(page)
     page.locator("[data-failures]:not([hidden])").wait_for()
+    page.locator("[data-transfers] .failed").wait_for()
     yield "uploading-failed"
 
 

@@ -47,7 +47,7 @@ def test_a_folder_goes_from_browser_to_curl(
     alice = open_page()
     alice.goto(server.url)
     alice.locator("#folder").set_input_files(folder)
-    alice.get_by_role("button", name="Upload").click()
+    alice.get_by_role("button", name="Upload", exact=True).click()
     expect(alice.get_by_role("heading", level=1)).to_contain_text("Your link")
 
     link = alice.get_by_label("Short link").input_value()
@@ -113,7 +113,7 @@ def test_a_large_file_passes_through_in_constant_memory(
     page.set_default_timeout(300_000)
     page.goto(server.url)
     page.locator("#file").set_input_files(large)
-    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="Upload", exact=True).click()
     by_browser = page.get_by_label("Short link").input_value(timeout=300_000)
     digests = {fetched_digest(link, tmp_path) for link in (by_put, by_form, by_browser)}
     with page.expect_download(timeout=300_000) as download:

@@ -32,7 +32,7 @@ from wire import eventually, get, kept
 pytestmark = pytest.mark.browser
 
 StartServer = Callable[..., RunningServer]
-WHAT_IS_KEPT = "localStorage['minifile.upload'] ?? ''"
+WHAT_IS_KEPT = "Object.values(localStorage).join()"
 ARGUMENTS = ("--workers", "2", "--threads", "32")
 
 
@@ -141,6 +141,46 @@ def test_pause_and_cancel_leave_nothing_behind(
     assert ended.value.status == 204
     expect(page.locator("[data-chosen] li")).to_have_count(1)
     assert kept(server) == ([(0, 0)], [])
+
+
+def test_a_second_tab_leaves_the_upload_of_the_first_alone(
+    server: RunningServer, open_page: OpenPage, tmp_path: Path
+):
+    first = open_page()
+    first.goto(server.url)
+    choose(first, [write(tmp_path, "large.bin", random_bytes(3_000_000))])
+    limit_rate(first, 500_000)
+    first.get_by_role("button", name="Upload", exact=True).click()
+    eventually(lambda: "large.bin" in first.evaluate(WHAT_IS_KEPT))
+
+    second = first.context.new_page()
+    second.goto(server.url)
+    expect(second.locator("[data-kept]")).to_be_hidden()
+    choose(second, [write(tmp_path, "small.txt", b"small")])
+    link = send(second)
+    limit_rate(first, -1)
+
+    assert get(server, link).body == b"small"
+    assert len(get(server, at_senders_page(first)).body) == 3_000_000
+    assert first.evaluate(WHAT_IS_KEPT) == ""
+
+
+def test_options_that_are_refused_leave_the_files_chosen_and_nothing_to_go_on_with(
+    server: RunningServer, open_page: OpenPage, tmp_path: Path
+):
+    page = open_page()
+    page.goto(server.url)
+    choose(page, [write(tmp_path, "a.txt", b"a")])
+    page.locator("[data-options] summary").click()
+    page.get_by_label("Or keep for").fill("never")
+    page.get_by_role("button", name="Upload", exact=True).click()
+
+    expect(page.locator("[data-warning]")).to_contain_text("must be written like")
+    expect(page.locator("[data-chosen] li")).to_have_count(1)
+    expect(page.locator("[data-kept]")).to_be_hidden()
+    page.get_by_label("Or keep for").fill("2h")
+
+    assert get(server, send(page)).body == b"a"
 
 
 def test_who_leaves_in_the_middle_is_warned(

@@ -1,19 +1,17 @@
 """What the tests with foreign clients share."""
 
 import json
-import os
-import subprocess
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunningServer, skip_or_fail
-from e2e.conftest import chromium  # noqa: F401 - a fixture
-from wire import get
+from conftest import RunningServer
+from node_programs import run_node
+from wire import get, kept
 
-NODE = Path(__file__).parents[2] / ".venv" / "node"
-BIN = NODE.parent / "bin"
 # Cuts, and whether it is for `make torture`.
 SHORT_AND_LONG = [
     pytest.param(6, id="short"),
@@ -25,13 +23,30 @@ StartServer = Callable[..., RunningServer]
 
 @pytest.fixture
 def server(start_server: StartServer) -> RunningServer:
-    """A server of its own, with what one address may do made wide."""
+    return wide_server(start_server)
+
+
+def wide_server(start_server: StartServer) -> RunningServer:
+    """Start a server of its own, with what one address may do made wide."""
     return start_server("--workers", "2", rate_uploads="off", rate_partial_uploads="off")
 
 
 def pattern(size: int, seed: int) -> bytes:
     """Return bytes that a script in a browser can make as well."""
     return bytes((at * 31 + (at >> 8) * 17 + seed) & 255 for at in range(size))
+
+
+def check_left(server: RunningServer, *, files: int) -> None:
+    """Assert that one link with its files is all that stays, once partial uploads have expired."""
+    with closing(sqlite3.connect(server.instance_path / "minifile.sqlite")) as database, database:
+        database.execute("UPDATE partial_upload SET expires_at = '2020-01-01 00:00:00'")
+    purged = server.run("purge")
+    assert purged.returncode == 0, purged.stderr
+    rows, blobs = kept(server)
+    assert rows == [(1, files)]
+    assert len(blobs) == files
+    assert not [name for name in blobs if name.endswith(".part")]
+    assert "partial" not in server.run("fsck").stdout
 
 
 def fetch(server: RunningServer, short_link: str) -> bytes:
@@ -41,12 +56,7 @@ def fetch(server: RunningServer, short_link: str) -> bytes:
 
 def node(script: str, **options: Any) -> dict[str, Any]:
     """Run a script of tests/node with options, and return what it printed."""
-    need_node()
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["node", NODE / script, json.dumps(options)],
-        env=environment, capture_output=True, text=True, check=False, timeout=200,
-    )  # fmt: skip
+    done = run_node("node", script, json.dumps(options))
     assert done.stdout, done.stderr
     outcome: dict[str, Any] = json.loads(done.stdout)
     return outcome
@@ -54,14 +64,7 @@ def node(script: str, **options: Any) -> dict[str, Any]:
 
 def bundled(script: str, folder: Path) -> Path:
     """Return a script of tests/node and all it imports as one file for browsers."""
-    need_node()
     path = folder / script
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    bundle = ["node_modules/.bin/esbuild", script, "--bundle", f"--outfile={path}"]
-    subprocess.run(bundle, cwd=NODE, env=environment, check=True, capture_output=True)
+    done = run_node("node_modules/.bin/esbuild", script, "--bundle", f"--outfile={path}")
+    assert done.returncode == 0, done.stderr
     return path
-
-
-def need_node() -> None:
-    if not (NODE / "node_modules").is_dir():
-        skip_or_fail("needs the clients of tests/node: make .venv/node.installed (make test does)")

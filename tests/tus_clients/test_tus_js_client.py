@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import RunningServer
-from tus_clients.conftest import SHORT_AND_LONG, StartServer, fetch, node, pattern
+from tus_clients.conftest import SHORT_AND_LONG, StartServer, check_left, fetch, node, pattern
 from tus_clients.proxy import CuttingProxy, cutting_proxy
 from wire import eventually, kept
 
@@ -33,7 +33,7 @@ def test_an_upload_that_is_cut_at_random_offsets_arrives_whole(
     assert proxy.cuts_left <= 0
     assert "error" not in outcome
     assert fetch(server, outcome["shortLink"]) == path.read_bytes()
-    assert kept(server)[0] == [(1, 1)]
+    check_left(server, files=1)
 
 
 def test_it_goes_on_with_another_server_after_a_kill(start_server: StartServer, tmp_path: Path):
@@ -50,7 +50,7 @@ def test_it_goes_on_with_another_server_after_a_kill(start_server: StartServer, 
 
     assert "error" not in outcome
     assert fetch(proxy.server, outcome["shortLink"]) == path.read_bytes()
-    assert kept(proxy.server)[0] == [(1, 1)]
+    check_left(proxy.server, files=1)
 
 
 def node_beside(meanwhile: Callable[[], None], **options: Any) -> dict[str, Any]:

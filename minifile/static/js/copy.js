@@ -1,5 +1,9 @@
 // Gives each address field its Copy button.
 
+import { words as catalogue } from "./words.js";
+
+const say = catalogue.copy;
+
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const field = document.getElementById(button.dataset.copy);
   const words = button.querySelector("[data-copy-words]");
@@ -9,7 +13,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 
   button.hidden = false;
   button.addEventListener("click", async () => {
-    words.textContent = (await copy(field)) ? "Copied" : "Press Ctrl+C";
+    words.textContent = (await copy(field)) ? say.copied : say.byHand;
     status.textContent = words.textContent;
     clearTimeout(timer);
     timer = setTimeout(() => {

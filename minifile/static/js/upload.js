@@ -8,7 +8,7 @@ import { listen } from "./upload/chooser.js";
 import { Chosen } from "./upload/chosen.js";
 import { makeLink, options } from "./upload/finish.js";
 import { Kept } from "./upload/kept.js";
-import { digestOfStart, forget, newBundle, remember } from "./upload/memory.js";
+import { answerTabs, digestOfStart, forget, newBundle, remember } from "./upload/memory.js";
 import { pieces } from "./upload/pieces.js";
 import { Queue } from "./upload/queue.js";
 import { Transfer } from "./upload/transfer.js";
@@ -55,6 +55,8 @@ function enhance() {
   listen(form, { add, warn: (sentence) => chosen.warn(sentence) });
   form.addEventListener("submit", submit);
   window.addEventListener("beforeunload", warnBeforeLeaving);
+  window.addEventListener("pagehide", () => bundle && remember(recordNow()));
+  answerTabs(() => bundle);
   // The browser may bring the page back as it was left.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
@@ -165,7 +167,7 @@ async function finish() {
   try {
     const wait = (seconds) => view.title(say.finishRetry(seconds));
     const page = await makeLink(form, bundle, queue.transfers.length, wait);
-    forget();
+    forget(bundle);
     bundle = null;
     location.assign(page);
   } catch (refusal) {
@@ -176,15 +178,21 @@ async function finish() {
   }
 }
 
-/** An option was refused: the files stay where they are, on the server too. */
+/** An option was refused: what has arrived stays on the server, and the files chosen. */
 function refuseOptions(sentence) {
   if (!bundle) return;
-  const items = queue.transfers.filter(({ file }) => file).map(({ file, path }) => ({ file, path }));
-  queue.clear();
+  const items = chosenOf(queue);
+  queue.pause();
+  kept.record = queue.transfers.some(({ url }) => url) ? recordNow() : null;
+  if (!kept.record) forget(bundle);
   refuse(sentence);
   chosen.clear();
   chosen.add(items);
   chosen.warn(sentence);
+}
+
+function chosenOf({ transfers }) {
+  return transfers.filter(({ file }) => file).map(({ file, path }) => ({ file, path }));
 }
 
 function refuse(sentence) {
@@ -196,9 +204,9 @@ function refuse(sentence) {
 }
 
 function cancel() {
-  const items = queue.transfers.filter(({ file }) => file).map(({ file, path }) => ({ file, path }));
+  const items = chosenOf(queue);
   queue.clear();
-  forget();
+  forget(bundle);
   stop();
   chosen.clear();
   chosen.add(items);

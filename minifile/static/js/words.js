@@ -69,5 +69,9 @@ export const words = {
     offline: "The server does not answer just now. These numbers are tried again.",
     ended: "This link has ended, so these numbers no longer change.",
   },
+  copy: {
+    copied: "Copied",
+    byHand: "Press Ctrl+C",
+  },
   landing: {},
 };

@@ -3,7 +3,7 @@
 
 import { countOfFiles, filesize } from "../units.js";
 import { words } from "../words.js";
-import { digestOfStart, forget, recall } from "./memory.js";
+import { askTabs, digestOfStart, forget, recall } from "./memory.js";
 
 const say = words.upload;
 
@@ -14,6 +14,8 @@ export class Kept {
     card.querySelector("[data-kept-finish]").addEventListener("click", () => finish());
     card.querySelector("[data-kept-forget]").addEventListener("click", () => this.drop());
     this.show();
+    const found = this.record;
+    if (found) askTabs(found.bundle, () => this.record === found && this.release());
   }
 
   get missing() {
@@ -56,7 +58,7 @@ export class Kept {
     for (const { url } of this.record?.files ?? []) {
       if (url) fetch(url, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0" } }).catch(() => {});
     }
-    forget();
+    if (this.record) forget(this.record.bundle);
     this.release();
   }
 

@@ -3,33 +3,56 @@
 // A file is known again by its path, size, and a digest of its start. The digest only has to tell
 // one's own files apart, also on plain http, where browsers offer no better one.
 
-const KEY = "minifile.upload";
+const PREFIX = "minifile.upload.";
 const START_BYTES = 64 * 1024;
+// Another tab may be in the middle of what is remembered here.
+const tabs = "BroadcastChannel" in window ? new BroadcastChannel("minifile.upload") : null;
 
-/** `record` is { bundle, options, hasPassword, expiresAt, files: [{ path, size, start, url, sent, done }] }. */
+/**
+ * Return the newest record, or null, and forget what the server no longer keeps. A record is
+ * { bundle, options, hasPassword, expiresAt, files: [{ path, size, start, url, sent, done }] }.
+ */
 export function recall() {
   try {
-    const record = JSON.parse(localStorage.getItem(KEY));
-    return record && record.expiresAt > Date.now() && record.files.length ? record : null;
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+    const records = keys.map((key) => JSON.parse(localStorage.getItem(key)));
+    for (const { bundle, expiresAt } of records) if (expiresAt <= Date.now()) forget(bundle);
+    const living = records.filter(({ expiresAt }) => expiresAt > Date.now());
+    return living.sort((one, other) => other.expiresAt - one.expiresAt)[0] ?? null;
   } catch {
     return null;
   }
 }
 
+/** Keep a record in the place of the last one; one without files is not worth keeping. */
 export function remember(record) {
   try {
-    localStorage.setItem(KEY, JSON.stringify(record));
+    if (!record.files.length) forget(record.bundle);
+    else localStorage.setItem(PREFIX + record.bundle, JSON.stringify(record));
   } catch {
     // Full or forbidden: this upload can't be gone on with after a reload.
   }
 }
 
-export function forget() {
+export function forget(bundle) {
   try {
-    localStorage.removeItem(KEY);
+    localStorage.removeItem(PREFIX + bundle);
   } catch {
     // As above.
   }
+}
+
+/** Tell other tabs which bundle is on its way in this one, whenever they ask. */
+export function answerTabs(bundle) {
+  tabs?.addEventListener("message", ({ data }) => {
+    if (data.ask && data.ask === bundle()) tabs.postMessage({ alive: data.ask });
+  });
+}
+
+/** Call `then` if a bundle is on its way in another tab. */
+export function askTabs(bundle, then) {
+  tabs?.addEventListener("message", ({ data }) => data.alive === bundle && then());
+  tabs?.postMessage({ ask: bundle });
 }
 
 /** cyrb53, a public domain hash by bryc, over the size and the first 64 KiB. */

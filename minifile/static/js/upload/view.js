@@ -15,14 +15,23 @@ export class View {
   constructor(card, queue, actions) {
     Object.assign(this, { card, queue, actions, rows: new Map(), dirty: new Set(), samples: [] });
     this.announcedAt = 0;
-    this.part("pause-all").addEventListener("click", () => actions.pauseAll());
-    this.part("resume-all").addEventListener("click", () => actions.resumeAll());
+    this.swap("pause-all", actions.pauseAll, "resume-all");
+    this.swap("resume-all", actions.resumeAll, "pause-all");
     this.part("cancel").addEventListener("click", () => actions.cancel());
     this.part("without").addEventListener("click", () => actions.goOnWithout());
   }
 
   part(name) {
     return this.card.querySelector(`[data-${name}]`);
+  }
+
+  /** One of two buttons that stand in for each other; the keyboard's place goes with it. */
+  swap(name, act, other) {
+    this.part(name).addEventListener("click", () => {
+      act();
+      this.paint();
+      this.part(other).focus();
+    });
   }
 
   show() {
@@ -60,6 +69,7 @@ export class View {
   }
 
   paint() {
+    clearTimeout(this.timer);
     this.timer = undefined;
     if (this.card.hidden) return;
     for (const transfer of this.dirty) this.paintRow(transfer);

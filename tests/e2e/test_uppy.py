@@ -7,11 +7,23 @@ import pytest
 import requests
 from conftest import RunningServer
 from playwright.sync_api import Browser, Page
-from tus_clients.conftest import SHORT_AND_LONG, bundled, fetch, pattern
+from tus_clients.conftest import (
+    SHORT_AND_LONG,
+    StartServer,
+    bundled,
+    check_left,
+    fetch,
+    pattern,
+    wide_server,
+)
 from tus_clients.proxy import cutting_proxy
-from wire import kept
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> RunningServer:
+    return wide_server(start_server)
 
 
 @pytest.fixture
@@ -47,7 +59,7 @@ def test_an_upload_that_is_cut_at_random_offsets_arrives_whole(
     assert proxy.cuts_left <= 0
     assert outcome["failed"] == []
     assert fetch(server, short_link(server, outcome["successful"][0])) == pattern(file["size"], 5)
-    assert kept(server)[0] == [(1, 1)]
+    check_left(server, files=1)
 
 
 def test_several_uploads_of_a_bundle_become_one_link(
@@ -65,7 +77,7 @@ def test_several_uploads_of_a_bundle_become_one_link(
 
     links = {short_link(server, url) for url in outcome["successful"]}
     assert len(links) == 1
-    assert kept(server)[0] == [(1, 3)]
+    check_left(server, files=3)
 
 
 def short_link(server: RunningServer, url: str) -> str:
