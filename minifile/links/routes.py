@@ -2,20 +2,22 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, g, request, url_for
+from flask import Blueprint, Response, after_this_request, g, request, url_for
 
 from minifile.extensions import exempt_from_csrf
-from minifile.links import page
+from minifile.links import adding, page
 from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
 from minifile.services.ownership import remember_owner
-from minifile.values import LinkRecord
+from minifile.values import LinkRecord, Visitor
 from minifile.web.addresses import see_other
+from minifile.web.bodies import end_unread_body
 from minifile.web.current import (
     check_same_site,
     current_rates,
     current_visitor,
     ensure_browser,
+    uploading_visitor,
     utcnow,
 )
 from minifile.web.negotiate import answer_format
@@ -67,11 +69,39 @@ def delete(code: str, owner_token: str) -> Response:
     return Response(status=204)
 
 
+@bp.post("/<code:code>/files")
+@exempt_from_csrf  # Judged by headers: the body is not read before the link is known.
+def add(code: str) -> Response:
+    """Add files to the link; the browser that owns it says by its headers where it is."""
+    after_this_request(end_unread_body)
+    visitor = uploading_visitor()
+    return adding.receive(_found(code, visitor), visitor, None)
+
+
+@bp.post("/<code:code>/<owner_token>/files")
+@exempt_from_csrf  # The owner token in the address is the proof.
+def add_with_token(code: str, owner_token: str) -> Response:
+    """Add files to the link, as a program or a browser without cookies."""
+    after_this_request(end_unread_body)
+    visitor = _with_token_alone(owner_token)
+    return adding.receive(_found(code, visitor), visitor, owner_token)
+
+
 def _managed_link(code: str, owner_token: str | None) -> LinkRecord:
-    visitor = current_visitor(owner_token=owner_token)
     if owner_token is not None:
-        # The token alone must prove it: a forged request could bring any token, and the cookie.
-        visitor = replace(visitor, browser=None)
+        return _found(code, _with_token_alone(owner_token))
+    return _found(code, current_visitor())
+
+
+def _with_token_alone(owner_token: str) -> Visitor:
+    """Return who is asking without the cookie.
+
+    The token must prove it: a forged request could bring any token, and the cookie.
+    """
+    return replace(current_visitor(owner_token=owner_token), browser=None)
+
+
+def _found(code: str, visitor: Visitor) -> LinkRecord:
     link = find_managed_link(code, visitor, rates=current_rates(), now=utcnow())
     g.link_id = link.id
     return link
