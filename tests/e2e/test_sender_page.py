@@ -1,12 +1,13 @@
 """The sender's page in a browser: numbers that follow, sharing, files that come and go."""
 
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import RunningServer
 from e2e.acting import upload, write
-from e2e.conftest import OpenPage
+from e2e.conftest import OpenPage, violations
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -106,3 +107,41 @@ def test_the_qr_code_is_saved_as_a_file(alice: Page):
 
     assert download.value.suggested_filename.endswith(".qr.svg")
     assert Path(download.value.path()).read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-javascript", "without"])
+def test_files_are_added_and_removed(
+    server: RunningServer, open_page: OpenPage, tmp_path: Path, javascript: bool
+):
+    page = open_page(java_script_enabled=javascript)
+    upload(page, server.url, [write(tmp_path, "a.txt", b"alpha")])
+    link = short_link(page)
+
+    page.locator("summary", has_text="Files").click()
+    page.get_by_label("Add files").set_input_files([write(tmp_path, "b.bin", bytes(3_000_000))])
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("status").first).to_contain_text("1 file added.")
+    assert fetch(f"{link}/b.bin") == bytes(3_000_000)
+    page.locator("summary", has_text="Files").click()
+    page.locator("summary", has_text="a.txt").first.click()
+    page.locator("summary", has_text="Remove a.txt").click()
+    page.get_by_role("button", name="Remove the file").and_(page.locator(":visible")).click()
+
+    expect(page.get_by_role("status").first).to_contain_text("Removed.")
+    assert fetch(link) == bytes(3_000_000)
+
+
+def test_a_refused_file_is_said_where_it_was_chosen(
+    start_server: Callable[..., RunningServer], open_page: OpenPage, tmp_path: Path
+):
+    server = start_server("--workers", "1", blocked_types="exe")
+    page = open_page()
+    upload(page, server.url, [write(tmp_path, "a.txt", b"alpha")])
+
+    page.locator("summary", has_text="Files").click()
+    page.get_by_label("Add files").set_input_files([write(tmp_path, "b.exe", bytes(9_000_000))])
+    page.get_by_role("button", name="Add", exact=True).click()
+
+    expect(page.locator("#add-error")).to_contain_text("Nothing was added.")
+    expect(page.get_by_label("Add files")).to_be_visible()
+    assert violations(page) == []
