@@ -24,7 +24,7 @@ def state_as_json(link: LinkRecord) -> Response:
         download_count=link.download_count,
         downloads_left=link.downloads_left,
         note=link.note,
-        files=[file_as_json(link, file) for file in link.files],
+        files=[{"id": file.id, **file_as_json(link, file)} for file in link.files],
         fetching=progress.fetching,
         deliveries=[_delivery_as_json(each) for each in progress.deliveries],
     )

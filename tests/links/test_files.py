@@ -240,6 +240,18 @@ def test_a_file_that_the_link_has_not_can_not_be_removed(
     assert [answer.status_code for answer in answers] == [422, 422]
 
 
+def test_a_program_removes_a_file_by_the_owner_token(app: Flask, link: Sent):
+    file_id = str(stored_link(app, link.code).files[0].id)
+    fields = {"action": "remove", "file_id": file_id, "owner_token": link.owner_token}
+
+    answer = shell(app).post(
+        link.page, **multipart(*(part(k, v.encode()) for k, v in fields.items()))
+    )
+
+    assert answer.status_code == 303
+    assert filenames(app, link.code) == ["may/b.txt"]
+
+
 def test_removing_asks_for_the_form_token(app: Flask, link: Sent, alice: FlaskClient):
     fields = {"action": "remove", "file_id": str(stored_link(app, link.code).files[0].id)}
 

@@ -30,6 +30,7 @@ def test_the_owner_gets_the_numbers_as_json(app: Flask, link: Sent):
     assert (found["state"], found["download_count"], found["downloads_left"]) == ("open", 1, 1)
     assert (found["code"], found["note"], found["fetching"]) == (link.code, "Hi", 0)
     assert 86_000 < found["seconds_left"] <= 86_400
+    assert found["files"][0]["id"] == stored_link(app, link.code).files[0].id
     (delivery,) = found["deliveries"]
     assert (delivery["name"], delivery["size"], delivery["bytes_sent"]) == ("a.txt", 5, 5)
 
