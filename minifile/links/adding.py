@@ -1,6 +1,6 @@
 """Adding files to a link: a form that is read while it arrives, as an upload is."""
 
-from flask import Response, jsonify, request
+from flask import Response, flash, jsonify, request
 
 from minifile.errors import LinkGone, MinifileError, NotFound
 from minifile.links import page
@@ -47,10 +47,12 @@ def _receive(link: LinkRecord, visitor: Visitor, owner_token: str | None) -> Res
             storage=current_storage(),
             now=utcnow,
         )
-    chosen = answer_format()
+    chosen, message = answer_format(), f"{plural(len(added), 'file')} added."
     if chosen == "html":
-        return page.done(f"{plural(len(added), 'file')} added.", link, owner_token)
+        return page.done(message, link, owner_token)
     if chosen == "json":
+        # The script of the page shows it anew.
+        flash(message, "good")
         return _as_json(link, [file_as_json(link, file) for file in added])
     return Response(f"{short_link(link)}\n", 201, content_type="text/plain; charset=utf-8")
 

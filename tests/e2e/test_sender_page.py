@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from conftest import RunningServer
-from e2e.acting import upload, write
-from e2e.conftest import OpenPage, violations
+from e2e.acting import limit_rate, upload, write
+from e2e.conftest import OpenPage, keep_screenshot, violations
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -145,3 +145,36 @@ def test_a_refused_file_is_said_where_it_was_chosen(
     expect(page.locator("#add-error")).to_contain_text("Nothing was added.")
     expect(page.get_by_label("Add files")).to_be_visible()
     assert violations(page) == []
+
+
+def test_adding_shows_how_far_it_is_and_can_be_cancelled(alice: Page, tmp_path: Path):
+    alice.locator("summary", has_text="Files").click()
+    alice.get_by_label("Add files").set_input_files([write(tmp_path, "c.bin", bytes(9_000_000))])
+    limit_rate(alice, 1_000_000)
+
+    alice.get_by_role("button", name="Add", exact=True).click()
+    expect(alice.get_by_text("of 8.6 MiB")).to_be_visible()
+    expect(alice.get_by_role("progressbar")).not_to_have_attribute("value", "0", timeout=SOON)
+    assert violations(alice) == []
+    keep_screenshot(alice, "sender-adding")
+    alice.get_by_role("button", name="Cancel").click()
+
+    expect(alice.locator("#add-error")).to_have_text("Cancelled. Nothing was added.")
+    expect(alice.get_by_label("Add files")).to_be_focused()
+
+
+def test_a_lost_connection_while_adding_is_told(
+    start_server: Callable[..., RunningServer], open_page: OpenPage, tmp_path: Path
+):
+    server = start_server("--workers", "1")
+    page = open_page()
+    upload(page, server.url, [write(tmp_path, "a.txt", b"alpha")])
+    page.locator("summary", has_text="Files").click()
+    page.get_by_label("Add files").set_input_files([write(tmp_path, "b.bin", bytes(9_000_000))])
+    limit_rate(page, 1_000_000)
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("of 8.6 MiB")).to_be_visible()
+
+    server.kill()
+
+    expect(page.locator("#add-error")).to_contain_text("The connection was lost", timeout=SOON)

@@ -153,7 +153,7 @@ def test_a_refusal_is_said_where_the_files_were_chosen(
         told = add(alice, link, files, headers=JSON)
 
     assert (answer.status_code, told.status_code) == (status, status)
-    assert re.search(f'id="add-error">.*{sentence}.*Nothing was added', answer.text)
+    assert re.search(f'id="add-error" role="alert">.*{sentence}.*Nothing was added', answer.text)
     assert sentence in told.json["detail"]
 
 

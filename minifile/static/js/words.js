@@ -69,6 +69,13 @@ export const words = {
     offline: "The server does not answer just now. These numbers are tried again.",
     ended: "This link has ended, so these numbers no longer change.",
   },
+  adding: {
+    progress: (sent, total) => `${sent} of ${total}`,
+    checking: "All is there. It is being checked.",
+    refused: (sentence) => `${sentence} Nothing was added.`,
+    broken: "The connection was lost before all had arrived. Nothing was added. Try again.",
+    cancelled: "Cancelled. Nothing was added.",
+  },
   copy: {
     copied: "Copied",
     byHand: "Press Ctrl+C",
