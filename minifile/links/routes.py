@@ -48,8 +48,13 @@ def change(code: str) -> Response:
 
 @bp.get("/<code:code>/<owner_token>")
 def enter(code: str, owner_token: str) -> Response:
-    """Let this browser manage the link from now on; one without our cookie is shown it here."""
+    """Let this browser manage the link from now on; one without our cookie is shown it here.
+
+    A program is told the numbers of the link, and not remembered.
+    """
     link = _managed_link(code, owner_token)
+    if answer_format() == "json":
+        return state_as_json(link)
     browser = current_visitor().browser
     if browser is None:
         ensure_browser()

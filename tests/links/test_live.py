@@ -46,6 +46,14 @@ def test_the_browser_that_owns_the_link_gets_them_too(app: Flask, link: Sent):
     assert {"Accept", "Cookie"} <= set(answer.headers["Vary"].split(", "))
 
 
+def test_a_program_gets_them_at_the_private_address(app: Flask, link: Sent):
+    answer = shell(app).get(link.private_page, headers=JSON)
+
+    assert answer.json["code"] == link.code
+    assert "Set-Cookie" not in answer.headers
+    assert shell(app).get(f"{link.page}/{'x' * 32}", headers=JSON).status_code == 404
+
+
 @pytest.mark.parametrize("token", [None, "x" * 32])
 def test_nobody_else_gets_them(app: Flask, link: Sent, token: str | None):
     headers = JSON if token is None else {**JSON, "Authorization": f"Bearer {token}"}
