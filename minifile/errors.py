@@ -28,6 +28,13 @@ class LinkNotFound(NotFound):
         )
 
 
+class FileRemoved(NotFound):
+    """The sender has taken a file out of the link."""
+
+    def __init__(self) -> None:
+        super().__init__("The sender has just removed this file.")
+
+
 class LinkGone(MinifileError):
     """The link exists but is no longer served."""
 

@@ -26,6 +26,15 @@ class PartialState(StrEnum):
     DELETING = "deleting"
 
 
+class DeliveryState(StrEnum):
+    """What has become of a delivery; it follows from its marks and dates."""
+
+    FETCHING = "fetching"
+    COMPLETED = "completed"
+    HANDED_OVER = "handed_over"
+    ABORTED = "aborted"
+
+
 class Role(StrEnum):
     """What a browser may do with a link."""
 

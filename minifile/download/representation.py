@@ -45,7 +45,8 @@ def archive_representation(link: LinkRecord, layout: Layout) -> Representation:
         content_type="application/zip",
         size_bytes=layout.size_bytes,
         etag=_archive_etag(link),
-        modified_at=link.created_at,
+        # A file may have been added since.
+        modified_at=max(file.created_at for file in link.files),
     )
 
 

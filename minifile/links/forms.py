@@ -41,7 +41,8 @@ class _PageForm(FlaskForm):
         super().__init__(formdata=sent, **defaults)  # type: ignore[no-untyped-call]
 
     def is_submitted(self) -> bool:
-        return request.method == "POST" and request.form.get("action") == self.ACTION
+        # Only there is the body a form of the page; elsewhere it may be files on their way.
+        return request.endpoint == "links.change" and request.form.get("action") == self.ACTION
 
     def validate_on_submit(self, extra_validators: Any = None) -> bool:
         return self.is_submitted() and self.validate(extra_validators)
@@ -88,12 +89,23 @@ class EditLinkForm(_PageForm):
         return int(self.max_downloads.data) if self.max_downloads.data else None
 
 
-class RenameFileForm(_PageForm):
+class _FileForm(_PageForm):
+    """A form that stands at each file."""
+
+    file_id = HiddenField(validators=[DataRequired("Say which file is meant.")])
+
+    @property
+    def chosen_file(self) -> int:
+        """The id of the file that was meant; 0, which no file has, where none can be."""
+        sent = self.file_id.data or ""
+        return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 19 else 0
+
+
+class RenameFileForm(_FileForm):
     """Gives one file of the link another name."""
 
     ACTION = "rename"
 
-    file_id = HiddenField(validators=[DataRequired()])
     filename = StringField(
         "New name",
         filters=[_strip],
@@ -103,6 +115,12 @@ class RenameFileForm(_PageForm):
         ],
         render_kw={"autocomplete": "off", "spellcheck": "false", "required": True},
     )
+
+
+class RemoveFileForm(_FileForm):
+    """Takes one file out of the link."""
+
+    ACTION = "remove"
 
 
 class RevokeForm(_PageForm):

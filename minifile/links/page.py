@@ -1,4 +1,4 @@
-"""The sender's page and its forms: edit, rename, revoke, undo."""
+"""The sender's page and its forms: edit, rename and remove a file, revoke, undo."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -6,8 +6,15 @@ from itertools import chain
 from flask import Response, flash, get_flashed_messages, make_response, render_template, url_for
 from flask_wtf import FlaskForm
 
-from minifile.errors import BadOption, BadRequest, NotFound
-from minifile.links.forms import EditLinkForm, RenameFileForm, RevokeForm, UndoForm
+from minifile.errors import BadOption, BadRequest, MinifileError, NotFound
+from minifile.links.forms import (
+    EditLinkForm,
+    RemoveFileForm,
+    RenameFileForm,
+    RevokeForm,
+    UndoForm,
+)
+from minifile.services.link_files import remove_file
 from minifile.services.links import (
     LinkChanges,
     change_link,
@@ -15,10 +22,12 @@ from minifile.services.links import (
     revoke_link,
     undo_revoke,
 )
+from minifile.services.progress import read_progress
 from minifile.services.uploads import parse_lifetime
 from minifile.values import LinkRecord, LinkState
 from minifile.web.addresses import private_address, see_other, short_link
-from minifile.web.current import current_limits, current_settings, utcnow
+from minifile.web.current import current_limits, current_settings, current_storage, utcnow
+from minifile.web.error_pages import status_of
 from minifile.web.lifetimes import lifetime_choices
 from minifile.web.qr import qr_markup
 
@@ -34,6 +43,7 @@ class _Forms:
             *lifetime_choices(current_settings()),
         ]
         self.rename = RenameFileForm(meta=meta)
+        self.remove = RemoveFileForm(meta=meta)
         self.revoke = RevokeForm(meta=meta)
         self.undo = UndoForm(meta=meta)
 
@@ -43,12 +53,21 @@ def render(link: LinkRecord, owner_token: str | None) -> Response:
     return _page(link, owner_token, _Forms(link, owner_token))
 
 
+def render_not_added(link: LinkRecord, owner_token: str | None, error: MinifileError) -> Response:
+    """Show the page after files were refused, with the reason where they were chosen."""
+    forms = _Forms(link, owner_token)
+    response = _page(link, owner_token, forms, not_saved=str(error), not_added=str(error))
+    response.status_code = status_of(error)[0]
+    return response
+
+
 def carry_out(link: LinkRecord, owner_token: str | None) -> Response:
     """Do what the sent form says; show the page again where it can't be done."""
     forms = _Forms(link, owner_token)
     actions: list[tuple[FlaskForm, Callable[[], Response]]] = [
         (forms.edit, lambda: _edit(link, forms.edit, owner_token)),
         (forms.rename, lambda: _rename(link, forms.rename, owner_token)),
+        (forms.remove, lambda: _remove(link, forms.remove, owner_token)),
         (forms.revoke, lambda: _revoke(link, owner_token)),
         (forms.undo, lambda: _undo(link, owner_token)),
     ]
@@ -88,46 +107,60 @@ def _edit(link: LinkRecord, form: EditLinkForm, owner_token: str | None) -> Resp
         remove_password=form.remove_password.data,
     )
     change_link(link, changes, limits=current_limits(), now=utcnow())
-    return _done("Saved.", link, owner_token)
+    return done("Saved.", link, owner_token)
 
 
 def _rename(link: LinkRecord, form: RenameFileForm, owner_token: str | None) -> Response:
-    file_id = form.file_id.data or ""
-    if not (file_id.isascii() and file_id.isdigit() and len(file_id) < 19):
-        raise NotFound("This link has no such file.")
-    rename_file(link, int(file_id), form.filename.data or "", now=utcnow())
-    return _done("Renamed.", link, owner_token)
+    rename_file(link, form.chosen_file, form.filename.data or "", now=utcnow())
+    return done("Renamed.", link, owner_token)
+
+
+def _remove(link: LinkRecord, form: RemoveFileForm, owner_token: str | None) -> Response:
+    remove_file(link, form.chosen_file, storage=current_storage(), now=utcnow())
+    return done("Removed.", link, owner_token)
 
 
 def _revoke(link: LinkRecord, owner_token: str | None) -> Response:
     grace = current_settings().revoke_grace
     if revoke_link(link, now=utcnow(), undo_within=grace) is not None:
         # The page itself says that it is revoked.
-        return _back(link, owner_token)
+        return see_other(_address(link, owner_token))
     flash("The link is revoked. Nobody can open it any more.", "good")
     return see_other(url_for("upload.new"))
 
 
 def _undo(link: LinkRecord, owner_token: str | None) -> Response:
     undo_revoke(link, now=utcnow())
-    return _done("The link works again.", link, owner_token)
+    return done("The link works again.", link, owner_token)
 
 
-def _done(message: str, link: LinkRecord, owner_token: str | None) -> Response:
+def done(message: str, link: LinkRecord, owner_token: str | None) -> Response:
+    """Go back to the page, which then says so."""
     flash(message, "good")
-    return _back(link, owner_token)
+    return see_other(_address(link, owner_token))
 
 
-def _back(link: LinkRecord, owner_token: str | None) -> Response:
+def _address(link: LinkRecord, owner_token: str | None) -> str:
+    """Return where this page is for this browser."""
     if owner_token is not None:
-        address = url_for("links.enter", code=link.code, owner_token=owner_token)
-    else:
-        address = url_for("links.show", code=link.code)
-    return see_other(address)
+        return url_for("links.enter", code=link.code, owner_token=owner_token)
+    return url_for("links.show", code=link.code)
+
+
+def _add_address(link: LinkRecord, owner_token: str | None) -> str:
+    """Return where files are sent to; the owner token stands in it, as the form is not read."""
+    if owner_token is not None:
+        return url_for("links.add_with_token", code=link.code, owner_token=owner_token)
+    return url_for("links.add", code=link.code)
 
 
 def _page(
-    link: LinkRecord, owner_token: str | None, forms: _Forms, *, not_saved: str | None = None
+    link: LinkRecord,
+    owner_token: str | None,
+    forms: _Forms,
+    *,
+    not_saved: str | None = None,
+    not_added: str | None = None,
 ) -> Response:
     # Shown once, to the browser that has just uploaded: it is kept nowhere but with the sender.
     told = get_flashed_messages(category_filter=["private-address"])
@@ -141,11 +174,16 @@ def _page(
             short_link=short_link(link),
             qr=qr_markup(short_link(link)),
             private_address=told[-1] if told else None,
+            page_address=_address(link, owner_token),
+            progress=read_progress(link, now=utcnow()),
             form_action=url_for("links.change", code=link.code),
             owner_token=owner_token,
             not_saved=not_saved,
+            not_added=not_added,
+            add_address=_add_address(link, owner_token),
             edit_form=forms.edit,
             rename_form=forms.rename,
+            remove_form=forms.remove,
             revoke_form=forms.revoke,
             undo_form=forms.undo,
         )

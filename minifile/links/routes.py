@@ -2,20 +2,23 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, g, render_template, request, url_for
+from flask import Blueprint, Response, after_this_request, g, render_template, request, url_for
 
 from minifile.extensions import exempt_from_csrf
-from minifile.links import page
+from minifile.links import adding, page
+from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
 from minifile.services.owned_links import PAGE, list_owned_links
 from minifile.services.ownership import remember_owner
-from minifile.values import LinkRecord
+from minifile.values import LinkRecord, Visitor
 from minifile.web.addresses import see_other
+from minifile.web.bodies import end_unread_body
 from minifile.web.current import (
     check_same_site,
     current_rates,
     current_visitor,
     ensure_browser,
+    uploading_visitor,
     utcnow,
 )
 from minifile.web.negotiate import answer_format
@@ -35,8 +38,12 @@ def mine() -> str:
 
 @bp.get("/<code:code>")
 def show(code: str) -> Response:
-    """Show the sender's page to the browser that owns the link."""
-    return page.render(_managed_link(code, None, undoable=True), None)
+    """Show the sender's page to the browser that owns the link; its numbers alone as JSON."""
+    is_json = answer_format() == "json"
+    link = _managed_link(code, None, undoable=not is_json)
+    response = state_as_json(link) if is_json else page.render(link, None)
+    response.vary.add("Accept")
+    return response
 
 
 @bp.post("/<code:code>")
@@ -52,8 +59,14 @@ def change(code: str) -> Response:
 
 @bp.get("/<code:code>/<owner_token>")
 def enter(code: str, owner_token: str) -> Response:
-    """Let this browser manage the link from now on; one without our cookie is shown it here."""
-    link = _managed_link(code, owner_token, undoable=True)
+    """Let this browser manage the link from now on; one without our cookie is shown it here.
+
+    A program is told the numbers of the link, and not remembered.
+    """
+    is_json = answer_format() == "json"
+    link = _managed_link(code, owner_token, undoable=not is_json)
+    if is_json:
+        return state_as_json(link)
     browser = current_visitor().browser
     if browser is None:
         ensure_browser()
@@ -79,11 +92,39 @@ def read_page_number(value: str) -> int:
     return max(1, int(value)) if is_number else 1
 
 
+@bp.post("/<code:code>/files")
+@exempt_from_csrf  # Judged by headers: the body is not read before the link is known.
+def add(code: str) -> Response:
+    """Add files to the link; the browser that owns it says by its headers where it is."""
+    after_this_request(end_unread_body)
+    visitor = uploading_visitor()
+    return adding.receive(_found(code, visitor), visitor, None)
+
+
+@bp.post("/<code:code>/<owner_token>/files")
+@exempt_from_csrf  # The owner token in the address is the proof.
+def add_with_token(code: str, owner_token: str) -> Response:
+    """Add files to the link, as a program or a browser without cookies."""
+    after_this_request(end_unread_body)
+    visitor = _with_token_alone(owner_token)
+    return adding.receive(_found(code, visitor), visitor, owner_token)
+
+
 def _managed_link(code: str, owner_token: str | None, *, undoable: bool = False) -> LinkRecord:
-    visitor = current_visitor(owner_token=owner_token)
     if owner_token is not None:
-        # The token alone must prove it: a forged request could bring any token, and the cookie.
-        visitor = replace(visitor, browser=None)
+        return _found(code, _with_token_alone(owner_token), undoable=undoable)
+    return _found(code, current_visitor(), undoable=undoable)
+
+
+def _with_token_alone(owner_token: str) -> Visitor:
+    """Return who is asking without the cookie.
+
+    The token must prove it: a forged request could bring any token, and the cookie.
+    """
+    return replace(current_visitor(owner_token=owner_token), browser=None)
+
+
+def _found(code: str, visitor: Visitor, *, undoable: bool = False) -> LinkRecord:
     link = find_managed_link(code, visitor, rates=current_rates(), now=utcnow(), undoable=undoable)
     g.link_id = link.id
     return link

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
-from minifile.errors import LinkExhausted, LinkNotFound
+from minifile.errors import FileRemoved, LinkExhausted, LinkNotFound
 from minifile.extensions import write_transaction
 from minifile.models import Delivery, Link, Slot
 from minifile.policy.access import check_open
@@ -96,7 +97,8 @@ def beginning(
 
     It may run twice, and is to be committed as durably as `is_durable` says. `fresh` says that the
     request starts at byte 0. The work raises LinkExhausted when the request needs a slot and none
-    is left, LinkExpired or LinkRevoked when the link ended since it was looked up.
+    is left, LinkExpired or LinkRevoked when the link ended since it was looked up, and FileRemoved
+    when one of its files is gone since.
     """
     clients = client_hashes(link.id, visitor, now)
     start = Start(fresh=fresh, by_cookie=visitor.browser is not None)
@@ -173,7 +175,7 @@ def _reserve(driver: Driver, slot: HeldSlot, part: FileSpan, now: datetime) -> N
         "in_flight_until": now + IN_FLIGHT_FOR,
     }
     if had is None:
-        _RESERVE.run(driver, slot_id=slot.id, file_id=part.file_id, now=now, **reserved)
+        _reserve_anew(driver, slot, part, now, reserved)
         return
     # A mark that has run out: whatever was running died without a word.
     is_alive = is_in_flight(had, now)
@@ -181,3 +183,13 @@ def _reserve(driver: Driver, slot: HeldSlot, part: FileSpan, now: datetime) -> N
     reserved["has_start"] |= had.has_start
     in_flight = (had.in_flight if is_alive else 0) + 1
     _RESERVE_MORE.run(driver, delivery_id=had.id, in_flight=in_flight, **reserved)
+
+
+def _reserve_anew(
+    driver: Driver, slot: HeldSlot, part: FileSpan, now: datetime, reserved: dict[str, Any]
+) -> None:
+    try:
+        _RESERVE.run(driver, slot_id=slot.id, file_id=part.file_id, now=now, **reserved)
+    except IntegrityError as error:
+        # The slot is held, and its deliveries are known: only the file can be gone.
+        raise FileRemoved from error

@@ -1,10 +1,16 @@
 """Downloads: everything between a request for bytes and the first of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
+from sqlalchemy import bindparam, select
+
+from minifile.errors import BlobMissing, FileRemoved
+from minifile.extensions import db
+from minifile.models import File
 from minifile.policy import types
 from minifile.policy.counting import FileSpan
 from minifile.services.archive import Layout, Member
@@ -13,9 +19,13 @@ from minifile.services.deliveries import Ticket, beginning, check_servable, is_d
 from minifile.services.links import find_open_link
 from minifile.services.ownership import rights_of
 from minifile.services.rate_limits import RateLimits
+from minifile.services.statements import Statement
+from minifile.services.statements import reading as reading_rows
 from minifile.services.unlocking import check_unlocked
 from minifile.storage import Storage
 from minifile.values import FileRecord, LinkRecord, Role, Span, Visitor
+
+_IS_THERE = Statement(select(File.id).where(File.id == bindparam("file_id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ def open_file(
     lease: timedelta,
     now: datetime,
 ) -> OpenedFile:
-    """Open the blob, then count. Raises BlobMissing before anything was counted."""
+    """Open the blob, then count. Raises BlobMissing or FileRemoved before anything was counted."""
     prepared = prepare_file(reading, file, span, storage=storage, lease=lease, now=now)
     try:
         ticket = _count(reading, prepared.work)
@@ -89,8 +99,9 @@ def prepare_file(
     lease: timedelta,
     now: datetime,
 ) -> PreparedFile:
-    """Open the blob, and return it with the work that counts. Raises BlobMissing."""
-    blob = storage.open(file.storage_key)
+    """Open the blob, and return it with the work that counts. Raises BlobMissing, FileRemoved."""
+    with noticing_removal(file):
+        blob = storage.open(file.storage_key)
     try:
         parts = [FileSpan(file.id, file.size_bytes, span)]
         work = _counting(reading, parts, fresh=not span.start, lease=lease, now=now)
@@ -113,9 +124,23 @@ def open_archive(
     parts = []
     for index, part in layout.member_spans(span):
         file = reading.link.files[index]
-        storage.size(file.storage_key)
+        with noticing_removal(file):
+            storage.size(file.storage_key)
         parts.append(FileSpan(file.id, file.size_bytes, part))
     return _count(reading, _counting(reading, parts, fresh=not span.start, lease=lease, now=now))
+
+
+@contextmanager
+def noticing_removal(file: FileRecord) -> Iterator[None]:
+    """Raise FileRemoved for a missing blob whose row is gone, too: the sender has removed it."""
+    try:
+        yield
+    except BlobMissing:
+        with reading_rows(db.engine) as driver:
+            is_there = _IS_THERE.run(driver, file_id=file.id)
+        if is_there:
+            raise
+        raise FileRemoved from None
 
 
 def served_type(file: FileRecord) -> str:

@@ -12,7 +12,7 @@ from minifile.models import Delivery
 from minifile.policy.counting import FileSpan
 from minifile.services.commits import Work, commit
 from minifile.services.deliveries import beginning, is_durable
-from minifile.services.downloads import Reading
+from minifile.services.downloads import Reading, noticing_removal
 from minifile.services.statements import Driver, Statement
 from minifile.storage import Storage
 from minifile.values import FileRecord, Span
@@ -43,7 +43,8 @@ def hand_over_file(
     Raises BlobMissing before anything was counted, and what `beginning` raises. The owner
     is not counted.
     """
-    storage.size(file.storage_key)
+    with noticing_removal(file):
+        storage.size(file.storage_key)
     if reading.is_owner:
         return
     part = FileSpan(file.id, file.size_bytes, span)

@@ -124,7 +124,7 @@ def receive_upload(
     release_connection()
     rules = Rules(limits, storage, expected_sha256)
     with storage.batch() as batch:
-        stored = _store_files(files, batch, rules)
+        stored = _with_names_that_differ(store_files(files, batch, rules))
         options = read_options()
         check_options(options, limits=limits)
         owner_token = new_token()
@@ -134,18 +134,27 @@ def receive_upload(
     return NewLink(link, owner_token)
 
 
-def _store_files(files: Iterator[Incoming], batch: Batch, rules: Rules) -> list[FileRecord]:
-    """Store each file as it comes, and return them with names that differ."""
+def store_files(
+    files: Iterator[Incoming], batch: Batch, rules: Rules, held: Sequence[FileRecord] = ()
+) -> list[FileRecord]:
+    """Store each file as it comes; `held` is what the link they are for holds already.
+
+    Their names are clean, but may be equal.
+    """
     rows: list[FileRecord] = []
-    taken = 0
+    taken = sum(file.size_bytes for file in held)
     for incoming in files:
-        check_file_count(len(rows) + 1, rules.limits)
+        check_file_count(len(held) + len(rows) + 1, rules.limits)
         if rules.expected_sha256 is not None and rows:
             raise BadOption("A digest can be given for an upload of one file only.")
         rows.append(store_file(incoming, batch, rules, taken))
         taken += rows[-1].size_bytes
     if not rows:
         raise BadUpload("The upload holds no file.")
+    return rows
+
+
+def _with_names_that_differ(rows: Sequence[FileRecord]) -> list[FileRecord]:
     names = number_equal_names([row.filename for row in rows])
     return [replace(row, filename=name) for row, name in zip(rows, names, strict=True)]
 

@@ -1,7 +1,6 @@
 """GET /, POST / and PUT: from a request to `services.uploads`, and the answer."""
 
 from collections.abc import Iterator
-from itertools import chain
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
@@ -11,9 +10,9 @@ from minifile.services.bundles import finish_bundle
 from minifile.services.uploads import Incoming, receive_upload
 from minifile.units import write_duration
 from minifile.upload.answers import answer_upload
-from minifile.upload.bodies import begin_body, end_unread_body
 from minifile.upload.options import OptionReader, expected_sha256, read_bundle, read_bundle_files
 from minifile.values import Visitor
+from minifile.web.bodies import FORM_OVERHEAD, begin_body, end_unread_body, form_files
 from minifile.web.body import Body
 from minifile.web.compression import compress
 from minifile.web.current import (
@@ -35,9 +34,6 @@ from minifile.web.negotiate import answer_format, is_command_line_tool
 
 bp = Blueprint("upload", __name__)
 bp.after_request(end_unread_body)
-
-# What boundaries, part headers and fields may add to the files of a form, in bytes.
-_FORM_OVERHEAD = 16 * 2**20
 
 
 @bp.get("/")
@@ -102,7 +98,7 @@ def refuse(error: MinifileError) -> Response:
 
 def _begin() -> tuple[OptionReader, Body]:
     """Read what the headers say; not one byte of the body has been read."""
-    body = begin_body(current_settings().max_link_size + _FORM_OVERHEAD)
+    body = begin_body(current_settings().max_link_size + FORM_OVERHEAD)
     g.options = OptionReader(current_limits())
     g.options.read_request(request)
     return g.options, body
@@ -152,23 +148,11 @@ class _Form:
         self._has_file = False
 
     def files(self) -> Iterator[Incoming]:
-        """Yield the files and read the fields on the way. Raises _NamesBundle at the end.
-
-        A file input that was left empty sends a part with an empty filename and no bytes.
-        """
-        for part in self._parts:
-            if part.filename is None:
-                self._read(part.name, part.value())
-                continue
-            chunks = part.chunks
-            if not part.filename:
-                first = next(chunks, None)
-                if first is None:
-                    continue
-                chunks = chain([first], chunks)
+        """Yield the files and read the fields on the way. Raises _NamesBundle at the end."""
+        for incoming in form_files(self._parts, self._read):
             self._has_file = True
             self._check_bundle()
-            yield Incoming(part.filename, part.content_type, chunks)
+            yield incoming
         if "bundle" in self.fields:
             raise _NamesBundle
 

@@ -14,7 +14,6 @@ from minifile.services.ending import end_upload
 from minifile.services.joining import Progress
 from minifile.services.receiving import Part, receive_part
 from minifile.services.resumable import begin_upload, look_at
-from minifile.upload.bodies import begin_body, end_unread_body
 from minifile.upload.tus_headers import (
     ALGORITHMS,
     EXTENSIONS,
@@ -25,6 +24,7 @@ from minifile.upload.tus_headers import (
 )
 from minifile.values import PartialState
 from minifile.web.addresses import private_address, short_link
+from minifile.web.bodies import begin_body, end_unread_body
 from minifile.web.connection import socket_of
 from minifile.web.current import (
     current_limits,

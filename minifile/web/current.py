@@ -102,7 +102,8 @@ def uploading_visitor() -> Visitor:
     """
     check_same_site()
     proves_site = "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
-    return _visitor(_kept_browser() if proves_site else None, None)
+    browser = _kept_browser()
+    return _visitor(browser if proves_site else None, None)
 
 
 def check_same_site() -> None:

@@ -82,7 +82,7 @@ def test_the_page_shows_the_link_its_qr_code_and_its_count(
 
     assert f'value="http://localhost/{link.code}"' in page
     assert 'aria-label="QR code"><svg' in page
-    assert "<b>1</b>" in page
+    assert "<b data-live-count>1</b>" in page
     assert "of 5 downloads" in page
     assert link.owner_token not in page
 

@@ -9,6 +9,8 @@ const format = new Intl.DateTimeFormat("en-GB", {
   timeZoneName: "short",
 });
 
-for (const time of document.querySelectorAll("time[data-local]")) {
+export function showLocal(time) {
   time.textContent = format.format(new Date(time.dateTime));
 }
+
+document.querySelectorAll("time[data-local]").forEach(showLocal);

@@ -25,3 +25,19 @@ export function timeLeft(seconds) {
   if (seconds < 90 * 60) return words.units.minutes(Math.round(seconds / 60));
   return words.units.hours(Math.round(seconds / 3600));
 }
+
+/** The words of the `in_words` template filter: how long it is until then. */
+export function inWords(seconds) {
+  if (seconds <= 0) return words.units.noTime;
+  if (seconds < 60) return words.units.underMinute;
+  const minutes = Math.round(seconds / 60);
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
+  if (days) return leading(days, "day", hours, "hour");
+  if (hours) return leading(hours, "hour", minutes % 60, "minute");
+  return words.units.span(minutes, "minute");
+}
+
+function leading(count, unit, rest, restUnit) {
+  const first = words.units.span(count, unit);
+  return count === 1 && rest ? `${first} ${words.units.span(rest, restUnit)}` : first;
+}

@@ -8,6 +8,9 @@ export const words = {
     seconds: (count) => `${count} seconds`,
     minutes: (count) => `${count} minutes`,
     hours: (count) => `${count} hours`,
+    noTime: "no time",
+    underMinute: "less than a minute",
+    span: (count, unit) => `${count} ${unit}${count === 1 ? "" : "s"}`,
   },
 
   upload: {
@@ -56,10 +59,26 @@ export const words = {
     keptMissing: (files) => `${files} of the earlier upload are still missing. Choose them too, or go on without them.`,
     keptPassword: "Type the link password again before you go on.",
   },
+  links: {
+    downloads: (count) => `${count === 1 ? "download" : "downloads"}, no limit`,
+    downloadsOf: (limit) => `of ${limit.toLocaleString("en")} ${limit === 1 ? "download" : "downloads"}`,
+    announced: (count, fetching) => `${count} ${count === 1 ? "download" : "downloads"}, ${fetching} fetching now`,
+    sentOf: (sent, size) => `${sent} of ${size} sent`,
+    states: { fetching: "fetching", completed: "completed", handed_over: "handed over", aborted: "aborted" },
+    live: "These numbers are kept up to date.",
+    offline: "The server does not answer just now. These numbers are tried again.",
+    ended: "This link has ended, so these numbers no longer change.",
+  },
+  adding: {
+    progress: (sent, total) => `${sent} of ${total}`,
+    checking: "All is there. It is being checked.",
+    refused: (sentence) => `${sentence} Nothing was added.`,
+    broken: "The connection was lost before all had arrived. Nothing was added. Try again.",
+    cancelled: "Cancelled. Nothing was added.",
+  },
   copy: {
     copied: "Copied",
     byHand: "Press Ctrl+C",
   },
-  links: {},
   landing: {},
 };

@@ -1,10 +1,18 @@
-"""The body of the request at hand: made for it, and ended well when it is not read."""
+"""The body of the request at hand: made for it, its files, and its end when it is not read."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 from flask import Response, g, request
 
 from minifile.errors import MinifileError
+from minifile.services.uploads import Incoming
 from minifile.web.body import Body
 from minifile.web.current import current_settings
+from minifile.web.multipart import Part
+
+# What boundaries, part headers and fields may add to the files of a form, in bytes.
+FORM_OVERHEAD = 16 * 2**20
 
 
 def begin_body(max_bytes: int, *, keeps: bool = False) -> Body:
@@ -32,6 +40,24 @@ def end_unread_body(response: Response) -> Response:
         if body is not None and not body.is_whole:
             response.call_on_close(body.refuse_rest())
     return response
+
+
+def form_files(parts: Iterator[Part], read_field: Callable[[str, str], None]) -> Iterator[Incoming]:
+    """Yield the files of a form, and hand on the fields on the way.
+
+    A file input that was left empty sends a part with an empty filename and no bytes.
+    """
+    for part in parts:
+        if part.filename is None:
+            read_field(part.name, part.value())
+            continue
+        chunks = part.chunks
+        if not part.filename:
+            first = next(chunks, None)
+            if first is None:
+                continue
+            chunks = chain([first], chunks)
+        yield Incoming(part.filename, part.content_type, chunks)
 
 
 def _unjudged_body() -> Body | None:

@@ -1,0 +1,136 @@
+"""The files of a link that is there: some are added, one is removed.
+
+Both hold the link's row while they decide, so that nobody downloads, renames or revokes
+in between. Adding keeps the order of every upload: bytes first, then rows. Removing is the other
+way round: a crash in between leaves a blob without a row, which the purge sweeps.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from minifile.errors import BadOption, NotFound
+from minifile.extensions import release_connection, write_transaction
+from minifile.models import File, Link, Slot
+from minifile.policy.access import check_open
+from minifile.policy.limits import check_file_count, check_link_size
+from minifile.policy.names import number_equal_names
+from minifile.services.links import lock_link
+from minifile.services.rate_limits import UPLOADS, RateLimits
+from minifile.services.uploads import Incoming, Rules, check_upload, store_files
+from minifile.storage import Batch, Storage
+from minifile.values import FileRecord, Limits, LinkRecord, Visitor
+
+log = logging.getLogger("minifile")
+
+
+def add_files(
+    link: LinkRecord,
+    files: Iterator[Incoming],
+    visitor: Visitor,
+    *,
+    declared_bytes: int | None,
+    rates: RateLimits,
+    limits: Limits,
+    storage: Storage,
+    now: Callable[[], datetime],
+) -> Sequence[FileRecord]:
+    """Store files and put them behind those of the link, which must stay within all limits.
+
+    Returns them as they are kept: a name that the link has already is numbered. Their ids are
+    not told. Whatever is refused leaves nothing: raises what an upload raises, BadOption for a name
+    that can't stand beside those there, and LinkExpired or LinkRevoked, also at the end.
+    """
+    whole = None if declared_bytes is None else link.size_bytes + declared_bytes
+    check_upload(declared_bytes, visitor, rates=rates, limits=limits, storage=storage)
+    check_link_size(whole or 0, limits)
+    release_connection()
+    with storage.batch() as batch:
+        stored = store_files(files, batch, Rules(limits, storage, None), held=link.files)
+        added = _insert(link, stored, batch, limits=limits, now=now())
+    rates.count(UPLOADS, visitor.rate_address)
+    return added
+
+
+def remove_file(link: LinkRecord, file_id: int, *, storage: Storage, now: datetime) -> None:
+    """Take a file out of the link and delete its bytes; who is being sent them gets the rest.
+
+    What was delivered of it is forgotten, but its downloads stay counted. Raises NotFound, and
+    BadOption for the last file.
+    """
+    with write_transaction() as session:
+        row = lock_link(link.id)
+        check_open(row, now)
+        key = session.scalar(
+            select(File.storage_key).where(File.id == file_id, File.link_id == row.id)
+        )
+        if key is None:
+            raise NotFound("This link has no such file.")
+        if session.scalar(select(func.count()).where(File.link_id == row.id)) == 1:
+            raise BadOption("A link needs a file, and this is its last. Revoke the link instead.")
+        session.execute(delete(File).where(File.id == file_id))
+    try:
+        storage.delete(key)
+    except OSError:
+        log.exception("the blob of a removed file can't be deleted now; the purge sweeps it")
+
+
+def _insert(
+    link: LinkRecord, stored: Sequence[FileRecord], batch: Batch, *, limits: Limits, now: datetime
+) -> list[FileRecord]:
+    """Write the rows, judged by what the link holds by now, keep the blobs, and commit."""
+    with write_transaction() as session:
+        row = lock_link(link.id)
+        check_open(row, now)
+        added = _fitting(row.files, stored, limits, now)
+        last = max(file.position for file in row.files)
+        session.add_all(_row(row, last + at, file) for at, file in enumerate(added, start=1))
+        _open_completed_slots(session, row)
+        # From here on a failed commit must not take the bytes: it may have happened.
+        batch.keep()
+    return added
+
+
+def _fitting(
+    there: Sequence[File], stored: Sequence[FileRecord], limits: Limits, now: datetime
+) -> list[FileRecord]:
+    """Return the new files under names that differ from those there, which stay as they are."""
+    check_file_count(len(there) + len(stored), limits)
+    sizes = [file.size_bytes for file in there] + [file.size_bytes for file in stored]
+    check_link_size(sum(sizes), limits)
+    old = [file.filename for file in there]
+    names = number_equal_names([*old, *(file.filename for file in stored)])
+    if names[: len(old)] != old:
+        raise BadOption("A file of the link has the name of a folder among those to be added.")
+    new = names[len(old) :]
+    return [
+        replace(file, filename=name, created_at=now) for file, name in zip(stored, new, strict=True)
+    ]
+
+
+def _row(link: Link, position: int, file: FileRecord) -> File:
+    return File(
+        link_id=link.id,
+        position=position,
+        filename=file.filename,
+        content_type=file.content_type,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        crc32=file.crc32,
+        storage_key=file.storage_key,
+        created_at=file.created_at,
+    )
+
+
+def _open_completed_slots(session: Session, link: Link) -> None:
+    """Let who has had every file within an open slot fetch the new ones within it."""
+    session.execute(
+        update(Slot)
+        .where(Slot.link_id == link.id, Slot.ended_at.is_(None), Slot.completed_at.is_not(None))
+        .values(completed_at=None)
+        .execution_options(synchronize_session=False)
+    )
