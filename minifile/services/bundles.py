@@ -8,25 +8,17 @@ from minifile.errors import BadOption, Conflict, NotFound, UploadExpired, Upload
 from minifile.extensions import db
 from minifile.policy.access import check_open
 from minifile.policy.limits import check_file_count, check_link_size
+from minifile.services.bundle_rows import BundleSize, hold_bundle, keep_bundle, size_of_bundle
 from minifile.services.completing import continue_completing
 from minifile.services.joining import (
     LinkOptions,
     complete_among,
-    hold_bundle,
     make_link,
     options_of_bundle,
     with_owner_token,
 )
 from minifile.services.new_links import commit_with_code
-from minifile.services.partials import (
-    BundleSize,
-    Terms,
-    discard,
-    keep_bundle,
-    mark_deleting,
-    read_members,
-    size_of_bundle,
-)
+from minifile.services.partials import Terms, discard, mark_deleting, read_members
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UNKNOWN_CODES, UPLOADS
 from minifile.services.records import read_made_link

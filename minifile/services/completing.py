@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from minifile.codes import new_token
-from minifile.errors import BlobHeld, BlobMissing, Conflict, TypeRefused, UploadHeld
+from minifile.errors import BlobMissing, Conflict, NotFound, TypeRefused, UploadHeld
 from minifile.policy.types import check_type, media_type
+from minifile.services.bundle_rows import hold_bundle
 from minifile.services.checksums import Checksums
-from minifile.services.joining import Progress, hold_bundle, join_if_due, link_of
+from minifile.services.holding import held
+from minifile.services.joining import Progress, join_if_due, link_of
 from minifile.services.new_links import commit_with_code
-from minifile.services.partials import Terms, discard, mark_complete, read_again, take
+from minifile.services.partials import Terms, discard, mark_complete, read_again
 from minifile.services.rate_limits import UPLOADS
 from minifile.services.statements import Driver
 from minifile.services.uploads import HEAD_BYTES, NewLink
@@ -64,21 +65,22 @@ def complete(
 def continue_completing(
     row: PartialRecord, *, address: str, terms: Terms, now: Callable[[], datetime]
 ) -> Progress:
-    """Complete what a crash has left full; leave alone what another request completes just now."""
+    """Complete what a crash has left full; leave alone what another request completes just now.
+
+    Raises NotFound when its bytes are lost, or when it was ended just now.
+    """
     if row.state != PartialState.OPEN or not (row.is_full or row.is_final):
         return Progress(row, link_of(row, secret=terms.secret))
     try:
         with (
             discarded_when_refused(row, terms.storage),
-            terms.storage.appending(row.storage_key, _held_from(row, terms.storage)) as blob,
+            held(row, _held_from(row, terms.storage), terms=terms) as (mine, blob),
         ):
-            mine = replace(row, writer=new_token())
-            assert mine.writer is not None
-            if not take(row, mine.writer, row.length):
-                raise UploadHeld
             return complete(mine, blob, None, address=address, terms=terms, now=now)
-    except (BlobHeld, UploadHeld):
-        again = read_again(row.id) or row
+    except UploadHeld:
+        again = read_again(row.id)
+        if again is None:
+            raise NotFound from None
         return Progress(again, link_of(again, secret=terms.secret))
 
 

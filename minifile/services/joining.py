@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, update
 
 from minifile.codes import token_hash
+from minifile.errors import UploadHeld
 from minifile.extensions import db
 from minifile.models import PartialUpload
 from minifile.policy.names import number_equal_names
+from minifile.services.bundle_rows import count_complete
 from minifile.services.new_links import insert_link
-from minifile.services.partials import Terms, count_complete, read_members
+from minifile.services.partials import Terms, read_members
 from minifile.services.records import read_made_link
 from minifile.services.statements import Driver, Statement, reading
 from minifile.services.uploads import NewLink
@@ -26,8 +28,12 @@ from minifile.values import FileRecord, LinkRecord, LinkState, PartialRecord, Pa
 
 _JOIN = Statement(
     update(PartialUpload)
-    .where(PartialUpload.id == bindparam("row_id"))
+    .where(
+        PartialUpload.id == bindparam("row_id"),
+        PartialUpload.state == PartialState.COMPLETE.value,
+    )
     .values(state=PartialState.JOINED.value, link_id=bindparam("new_link_id"), writer=None)
+    .returning(PartialUpload.id)
 )
 
 
@@ -75,13 +81,6 @@ def derived_owner_token(name_hash: str, secret: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def hold_bundle(driver: Driver, bundle_hash: str) -> None:
-    """Let no other transaction join or extend the bundle until this one ends."""
-    if not driver.holds_all_rows:
-        # An advisory lock costs the same for a bundle of one and of ten thousand.
-        driver.fetch("SELECT pg_advisory_xact_lock(%s)", [int(bundle_hash[:15], 16)])
-
-
 def join_if_due(
     driver: Driver, row: PartialRecord, code: str, *, terms: Terms, now: datetime
 ) -> NewLink | None:
@@ -115,7 +114,10 @@ def make_link(
     terms: Terms,
     now: datetime,
 ) -> NewLink:
-    """Write the link of these complete uploads, in this order, within the caller's work."""
+    """Write the link of these complete uploads, in this order, within the caller's work.
+
+    Raises UploadHeld when one of them is being deleted just now.
+    """
     owner_token = derived_owner_token(name_hash(rows[0]), terms.secret)
     names = number_equal_names([row.filename for row in rows])
     draft = LinkRecord(
@@ -133,7 +135,8 @@ def make_link(
     )
     link = insert_link(driver, draft, options.owner_hash)
     for row in rows:
-        _JOIN.run(driver, row_id=row.id, new_link_id=link.id)
+        if not _JOIN.run(driver, row_id=row.id, new_link_id=link.id):
+            raise UploadHeld
     return NewLink(link, owner_token)
 
 

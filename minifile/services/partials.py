@@ -1,15 +1,17 @@
 """The rows of partial uploads: how they are read, taken, moved on and closed."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from minifile.codes import token_hash
 from minifile.errors import NotFound, UploadExpired
 from minifile.extensions import db
 from minifile.models import PartialUpload
+from minifile.policy.limits import check_link_size
+from minifile.services.bundle_rows import hold_bundle, keep_bundle, size_of, size_of_bundle
 from minifile.services.commits import commit
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
 from minifile.services.statements import Driver, Row, Statement, given, reading
@@ -39,9 +41,19 @@ _IS_OPEN = and_(
 )
 _TAKE = Statement(
     update(PartialUpload)
-    .where(_IS_OPEN)
-    .values(writer=bindparam("new_writer"), length=bindparam("new_length"), is_wanted=False)
-    .returning(PartialUpload.id)
+    .where(
+        _IS_OPEN,
+        or_(
+            PartialUpload.length.is_(None),
+            PartialUpload.length == func.coalesce(bindparam("new_length"), PartialUpload.length),
+        ),
+    )
+    .values(
+        writer=bindparam("new_writer"),
+        length=func.coalesce(PartialUpload.length, bindparam("new_length")),
+        is_wanted=False,
+    )
+    .returning(PartialUpload.length)
 )
 _MOVE = Statement(
     update(PartialUpload)
@@ -80,33 +92,19 @@ _MARK_DELETING = Statement(
     .values(state=PartialState.DELETING.value)
     .returning(PartialUpload.id)
 )
-_DELETE = Statement(delete(PartialUpload).where(PartialUpload.id == bindparam("row_id")))
-_KEEP_BUNDLE = Statement(
+_MARK_LOST = Statement(
     update(PartialUpload)
     .where(
-        PartialUpload.bundle_hash == bindparam("bundle"),
-        PartialUpload.expires_at < bindparam("before"),
+        _IS_OPEN,
+        or_(
+            PartialUpload.writer.is_not_distinct_from(bindparam("old_writer")),
+            PartialUpload.writer == bindparam("new_writer"),
+        ),
     )
-    .values(expires_at=bindparam("new_expires_at"))
+    .values(state=PartialState.DELETING.value)
+    .returning(PartialUpload.id)
 )
-_SIZES = Statement(
-    select(
-        func.count(),
-        func.coalesce(func.sum(func.coalesce(PartialUpload.length, PartialUpload.offset)), 0),
-        func.min(PartialUpload.bundle_files),
-        func.max(PartialUpload.link_id),
-        func.max(PartialUpload.password_hash),
-    ).where(
-        PartialUpload.bundle_hash == bindparam("bundle_hash"),
-        PartialUpload.state != PartialState.DELETING.value,
-    )
-)
-_COUNT = Statement(
-    select(func.count()).where(
-        PartialUpload.bundle_hash == bindparam("bundle_hash"),
-        PartialUpload.state == PartialState.COMPLETE.value,
-    )
-)
+_DELETE = Statement(delete(PartialUpload).where(PartialUpload.id == bindparam("row_id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +117,6 @@ class Terms:
     lifetime: timedelta
     """How long an upload is kept that nobody goes on with."""
     secret: str
-
-
-@dataclass(frozen=True, slots=True)
-class BundleSize:
-    """What a bundle holds so far, in bytes too; what its members say of its number of files."""
-
-    files: int
-    size_bytes: int
-    bundle_files: int | None
-    link_id: int | None
-    password_hash: str | None
 
 
 def find_partial(
@@ -160,33 +147,32 @@ def read_members(driver: Driver, bundle_hash: str) -> list[PartialRecord]:
     return [PartialRecord(*row) for row in _MEMBERS.run(driver, bundle_hash=bundle_hash)]
 
 
-def size_of_bundle(driver: Driver, bundle_hash: str) -> BundleSize:
-    """Add up a bundle."""
-    files, size_bytes, *said = _SIZES.run(driver, bundle_hash=bundle_hash)[0]
-    return BundleSize(files, int(size_bytes), *said)
-
-
-def count_complete(driver: Driver, bundle_hash: str) -> int:
-    """Return how many uploads of a bundle are complete, and in no link."""
-    count: int = _COUNT.run(driver, bundle_hash=bundle_hash)[0][0]
-    return count
-
-
 def insert_partial(driver: Driver, row: PartialRecord) -> int:
     """Write a new row within the caller's work, and return its id."""
     row_id: int = _INSERT.run(driver, **{n: getattr(row, n) for n in _NAMES if n != "id"})[0][0]
     return row_id
 
 
-def take(row: PartialRecord, writer: str, length: int | None) -> bool:
-    """Make `writer` the one that may move the row on; say whether the row was still as given."""
+def take(
+    row: PartialRecord, writer: str, length: int | None, limits: Limits
+) -> PartialRecord | None:
+    """Make `writer` the one that may move the row on; None when it is not as given any more.
+
+    `length` is that of the whole upload when it is said now. Raises TooLarge when its bundle
+    would hold too much by that.
+    """
 
     def work(driver: Driver) -> list[Row]:
+        if length is not None and row.bundle_hash is not None:
+            hold_bundle(driver, row.bundle_hash)
+            others = size_of_bundle(driver, row.bundle_hash).size_bytes - size_of(row)
+            check_link_size(others + length, limits)
         return _TAKE.run(
             driver, row_id=row.id, old_offset=row.offset, new_writer=writer, new_length=length
         )
 
-    return bool(commit(work, durable=False))
+    taken = commit(work, durable=False)
+    return replace(row, writer=writer, length=taken[0][0]) if taken else None
 
 
 def move(
@@ -234,16 +220,6 @@ def mark_complete(driver: Driver, row: PartialRecord) -> bool:
     return bool(found)
 
 
-def keep_bundle(driver: Driver, bundle_hash: str, lifetime: timedelta, now: datetime) -> None:
-    """Let every upload of a bundle live on while one of them goes on; written now and then."""
-    _KEEP_BUNDLE.run(
-        driver,
-        bundle=bundle_hash,
-        before=now + lifetime * 3 / 4,
-        new_expires_at=now + lifetime,
-    )
-
-
 def discard(row: PartialRecord, *, storage: Storage) -> bool:
     """Delete an upload that belongs to no link: mark, bytes, row. Say whether it did."""
     if not commit(lambda driver: _MARK_DELETING.run(driver, row_id=row.id), durable=False):
@@ -251,6 +227,21 @@ def discard(row: PartialRecord, *, storage: Storage) -> bool:
     storage.delete(row.storage_key)
     forget(row)
     return True
+
+
+def discard_lost(row: PartialRecord, writer: str, *, storage: Storage) -> bool:
+    """Delete an upload whose bytes are missing, unless another has moved it on: say whether."""
+
+    def work(driver: Driver) -> list[Row]:
+        return _MARK_LOST.run(
+            driver,
+            row_id=row.id,
+            old_offset=row.offset,
+            old_writer=row.writer,
+            new_writer=writer,
+        )
+
+    return bool(commit(work, durable=False)) and discard(row, storage=storage)
 
 
 def forget(row: PartialRecord) -> None:

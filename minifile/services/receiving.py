@@ -5,38 +5,31 @@ nothing. No transaction is open while a body is read.
 """
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from minifile.codes import new_token
 from minifile.errors import (
     BadRequest,
-    BlobHeld,
-    BlobMissing,
     ChecksumMismatch,
     Forbidden,
-    NotFound,
     TooLarge,
     TypeRefused,
     UploadHeld,
     WrongOffset,
 )
-from minifile.extensions import db, release_connection
+from minifile.extensions import release_connection
 from minifile.policy.limits import check_file_size, check_link_size, check_space
 from minifile.services.checksums import Checksums
 from minifile.services.completing import check_content, complete, discarded_when_refused
+from minifile.services.holding import held
 from minifile.services.joining import Progress, link_of
-from minifile.services.partials import Terms, discard, find_partial, move, size_of_bundle, take
+from minifile.services.partials import Terms, find_partial, move
 from minifile.services.running_sums import keep_sums, resume_sums
-from minifile.services.statements import reading
 from minifile.services.takeover import Writing, freed, writing
 from minifile.services.uploads import HEAD_BYTES
 from minifile.storage import PartialBlob
 from minifile.values import Chunk, PartialRecord, PartialState, Visitor
-
-log = logging.getLogger("minifile")
 
 # So much may be lost when the process dies in the middle of a request.
 _RECORD_EVERY = 32 * 2**20
@@ -83,8 +76,7 @@ def receive_part(
     check_part(row, offset, length, part, terms)
     if row.state != PartialState.OPEN:
         return Progress(row, link_of(row, secret=terms.secret))
-    row = replace(row, length=row.length if length is None else length)
-    return receive(row, part, visitor, terms=terms, now=now)
+    return receive(row, part, visitor, length=length, terms=terms, now=now)
 
 
 def check_part(
@@ -108,39 +100,23 @@ def receive(
     part: Part,
     visitor: Visitor,
     *,
+    length: int | None = None,
     terms: Terms,
     now: Callable[[], datetime],
 ) -> Progress:
     """Append a part that was judged; see `receive_part`."""
     release_connection()
-    try:
-        with (
-            discarded_when_refused(row, terms.storage),
-            terms.storage.appending(row.storage_key, row.offset) as blob,
-        ):
-            mine = replace(row, writer=new_token())
-            assert mine.writer is not None
-            if not take(row, mine.writer, row.length):
-                raise UploadHeld
-            with writing(mine, part.cut) as running:
-                receipt = _Receipt(mine, blob, part, running, terms, now)
-                received = receipt.receive()
-            if not received.is_full:
-                return Progress(received)
-            return complete(
-                received,
-                blob,
-                receipt.sums,
-                address=visitor.rate_address,
-                terms=terms,
-                now=now,
-            )
-    except BlobHeld:
-        raise UploadHeld from None
-    except BlobMissing:
-        log.error("the bytes of partial upload %d are missing; it is deleted", row.id)
-        discard(row, storage=terms.storage)
-        raise NotFound("The bytes of this upload are lost. Begin it anew.") from None
+    with (
+        discarded_when_refused(row, terms.storage),
+        held(row, row.offset, terms=terms, length=length) as (mine, blob),
+    ):
+        with writing(mine, part.cut) as running:
+            receipt = _Receipt(mine, blob, part, running, terms, now)
+            received = receipt.receive()
+        if not received.is_full:
+            return Progress(received)
+        sums, address = receipt.sums, visitor.rate_address
+        return complete(received, blob, sums, address=address, terms=terms, now=now)
 
 
 class _Receipt:
@@ -229,17 +205,13 @@ class _Receipt:
 
 
 def _check_length(row: PartialRecord, length: int, terms: Terms) -> None:
+    # What its bundle holds besides is judged when the row is taken.
     if row.length is not None and row.length != length:
         raise BadRequest(f"The length of this upload is {row.length} bytes already.")
     if length < row.offset:
         raise BadRequest(f"The length is less than the {row.offset} bytes that have arrived.")
     check_file_size(length, terms.limits)
-    others = 0
-    if row.bundle_hash is not None:
-        with reading(db.engine) as driver:
-            bundle = size_of_bundle(driver, row.bundle_hash)
-        others = bundle.size_bytes - (row.offset if row.length is None else row.length)
-    check_link_size(others + length, terms.limits)
+    check_link_size(length, terms.limits)
 
 
 def _left(row: PartialRecord, length: int | None, terms: Terms) -> int:

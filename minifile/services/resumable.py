@@ -10,17 +10,12 @@ from minifile.extensions import db, release_connection
 from minifile.policy.limits import check_file_size, check_link_size, check_space
 from minifile.policy.names import clean_path
 from minifile.policy.types import check_type_of_name
+from minifile.services.bundle_rows import BundleSize
 from minifile.services.bundles import check_bundle, enter_bundle
 from minifile.services.commits import commit
 from minifile.services.completing import continue_completing
 from minifile.services.joining import Progress
-from minifile.services.partials import (
-    BundleSize,
-    Terms,
-    discard,
-    find_partial,
-    insert_partial,
-)
+from minifile.services.partials import Terms, discard, find_partial, insert_partial
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import PARTIAL_UPLOADS, UPLOADS
 from minifile.services.receiving import Part, receive

@@ -32,6 +32,14 @@ class PartialBlob(Protocol):
     size_bytes: int
     """How many bytes there are by now."""
 
+    def cut_to(self, offset: int) -> None:
+        """Cut off what lies beyond a byte. Raises BlobMissing when there are fewer bytes, or when
+        it is finished with another size; it must be called before anything is written.
+        """
+
+    def discard(self) -> None:
+        """Delete it; nothing else can be done with it then."""
+
     def write(self, chunk: Chunk) -> None:
         """Append; the chunk has been used up when this returns. Raises StorageFull."""
 
@@ -51,14 +59,13 @@ class Storage(Protocol):
     def batch(self) -> AbstractContextManager[Batch]:
         """Begin an upload. Until it ends, `is_being_written` is true for each of its keys."""
 
-    def appending(self, key: str, offset: int) -> AbstractContextManager[PartialBlob]:
-        """Hold a partial blob, to go on at byte `offset`; what lies beyond is cut off.
+    def appending(self, key: str, *, begins: bool) -> AbstractContextManager[PartialBlob]:
+        """Hold a partial blob, as it is; where to go on is said by `cut_to`.
 
-        Offset 0 begins one. What was written stays when the block ends, however it ends, and
-        nobody holds it then; after a crash nobody does either. One that is finished already, and
-        has just this size, can be held and finished again. Until the block ends
-        `is_being_written` is true for the key. Raises BlobHeld while another holds it, and
-        BlobMissing when there are fewer bytes than `offset`.
+        One that `begins` is made when there is none. What was written stays when the block ends,
+        however it ends, and nobody holds it then; after a crash nobody does either. One that is
+        finished already can be held and finished again. Until the block ends `is_being_written`
+        is true for the key. Raises BlobHeld while another holds it, and BlobMissing.
         """
 
     def open(self, key: str) -> BinaryIO:

@@ -35,6 +35,14 @@ class LocalPartialBlob:
         self._is_finished = is_finished
         self._syncs = sync
         self._begun = self.size_bytes
+        self._is_entered = self.size_bytes > 0
+
+    def cut_to(self, offset: int) -> None:
+        if self.size_bytes < offset or (self._is_finished and self.size_bytes != offset):
+            raise BlobMissing(f"the partial blob {self._path.name} does not reach to byte {offset}")
+        if self.size_bytes > offset:
+            os.ftruncate(self._descriptor, offset)
+            self.size_bytes = self._begun = offset
 
     def write(self, chunk: Chunk) -> None:
         with no_space_is_refused():
@@ -48,9 +56,18 @@ class LocalPartialBlob:
         return os.pread(self._descriptor, size_bytes, 0)
 
     def sync(self) -> None:
-        if self._syncs:
-            with no_space_is_refused():
-                os.fsync(self._descriptor)
+        if not self._syncs:
+            return
+        with no_space_is_refused():
+            os.fsync(self._descriptor)
+            if not self._is_entered:
+                # The file may be new: without its entry in the folder the bytes would be lost.
+                sync_folder(self._path.parent)
+                self._is_entered = True
+
+    def discard(self) -> None:
+        path = self._path if self._is_finished else self._path.with_name(self._path.name + PART)
+        path.unlink(missing_ok=True)
 
     def finish(self) -> None:
         self.sync()
@@ -63,20 +80,19 @@ class LocalPartialBlob:
 
 
 @contextmanager
-def appending(path: Path, offset: int, *, sync: bool) -> Iterator[LocalPartialBlob]:
+def appending(path: Path, *, begins: bool, sync: bool) -> Iterator[LocalPartialBlob]:
     """Hold the partial file of the blob at `path`; see `Storage.appending`."""
     part = path.with_name(path.name + PART)
     with no_space_is_refused():
-        if offset == 0:
+        if begins:
             make_folder(path.parent)
-        held = _hold(part, create=offset == 0 and not path.exists())
+        held = _hold(part, create=begins and not path.exists())
         is_finished = held is None
         if held is None:
             held = _hold(path, create=False)
     if held is None:
         raise BlobMissing(f"the partial blob {path.name} is missing")
     try:
-        _cut(held, offset, path.name, is_finished=is_finished)
         yield LocalPartialBlob(held, path, is_finished=is_finished, sync=sync)
     finally:
         if not is_finished and os.fstat(held).st_size == 0:
@@ -109,14 +125,6 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
-
-
-def _cut(descriptor: int, offset: int, key: str, *, is_finished: bool) -> None:
-    size_bytes = os.fstat(descriptor).st_size
-    if size_bytes < offset or (is_finished and size_bytes != offset):
-        raise BlobMissing(f"the partial blob {key} does not reach to byte {offset}")
-    if size_bytes > offset:
-        os.ftruncate(descriptor, offset)
 
 
 def _remove_unless_finished(part: Path, descriptor: int) -> None:

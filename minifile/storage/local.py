@@ -62,8 +62,8 @@ class LocalStorage:
                 batch.release()
 
     @contextmanager
-    def appending(self, key: str, offset: int) -> Iterator[LocalPartialBlob]:
-        with appending(self.path(key), offset, sync=self.sync) as blob:
+    def appending(self, key: str, *, begins: bool) -> Iterator[LocalPartialBlob]:
+        with appending(self.path(key), begins=begins, sync=self.sync) as blob:
             yield blob
 
     def open(self, key: str) -> BinaryIO:

@@ -117,7 +117,7 @@ def broken_offsets(told: list[str], terms: Terms) -> Iterator[str]:
         if row.offset < int(offset):
             yield f"lost: {row.offset} of {offset} acknowledged bytes"
         if row.state == "open":
-            with terms.storage.appending(row.storage_key, row.offset) as blob:
+            with terms.storage.appending(row.storage_key, begins=row.offset == 0) as blob:
                 if blob.head(row.offset) != b"".join(CONTENTS)[: row.offset]:
                     yield "other bytes than were sent"
 

@@ -1,15 +1,16 @@
 """Partial uploads over time: their expiry, their purge, and what a crash has left."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from cast import kept_bytes, stored_link
 from conftest import NOW
 from flask import Flask
 from services.making import ALICE, DAY
+from services.sending import BUNDLE, HOUR, at, begin, draft, look, rows, send, stored_key, terms_of
 
 from minifile.codes import token_hash
 from minifile.errors import (
@@ -27,55 +28,16 @@ from minifile.models import Link, PartialUpload
 from minifile.services import running_sums
 from minifile.services.bundles import finish_bundle
 from minifile.services.fsck import MISSING, list_faults, repair
-from minifile.services.joining import Progress
 from minifile.services.leftovers import complete_left_full
-from minifile.services.partials import Terms
 from minifile.services.purge import purge_expired
 from minifile.services.receiving import Part, receive_part
-from minifile.services.resumable import Begun, Draft, begin_upload, look_at
+from minifile.services.resumable import begin_upload
 from minifile.services.usage import measure_usage
-from minifile.values import Chunk, UploadOptions
-
-BUNDLE = "bundle-that-nobody-guesses"
-HOUR = timedelta(hours=1)
-
-
-def terms_of(app: Flask) -> Terms:
-    instance = app.extensions["minifile"]
-    settings = instance.settings
-    return Terms(instance.storage, settings.limits, instance.rates, DAY, settings.secret_key)
-
-
-def at(now: datetime) -> Callable[[], datetime]:
-    return lambda: now
-
-
-def draft(length: int | None, bundle: str | None = None, **more) -> Draft:
-    return Draft(length, "a.bin", None, None, UploadOptions(), bundle, **more)
-
-
-def begin(app: Flask, what: Draft, first: bytes | None = None, now: datetime = NOW) -> Begun:
-    part = None if first is None else Part(iter([first]), len(first))
-    return begin_upload(what, part, ALICE, terms=terms_of(app), now=at(now))
-
-
-def send(app: Flask, upload_id: str, offset: int, *chunks: Chunk, now: datetime = NOW) -> Progress:
-    part = Part(iter(chunks), None)
-    return receive_part(upload_id, offset, None, part, ALICE, terms=terms_of(app), now=at(now))
-
-
-def look(app: Flask, upload_id: str, now: datetime = NOW) -> Progress:
-    return look_at(upload_id, ALICE, terms=terms_of(app), now=at(now))
+from minifile.values import UploadOptions
 
 
 def purge(app: Flask, now: datetime) -> int:
     return purge_expired(storage=terms_of(app).storage, now=now).partial_uploads
-
-
-def rows() -> int:
-    count = db.session.scalar(db.select(db.func.count()).select_from(PartialUpload)) or 0
-    db.session.commit()
-    return count
 
 
 def test_an_upload_that_nobody_goes_on_with_expires_and_is_purged(everywhere: Flask):
@@ -284,7 +246,7 @@ def test_only_one_request_writes_at_a_time(everywhere: Flask):
     def chunks() -> Iterator[bytes]:
         yield b"def"
         storage = terms_of(everywhere).storage
-        with pytest.raises(BlobHeld), storage.appending(stored_key(), 3):
+        with pytest.raises(BlobHeld), storage.appending(stored_key(), begins=False):
             refused.append("it was held twice")
 
     part = Part(chunks(), 3)
@@ -292,12 +254,6 @@ def test_only_one_request_writes_at_a_time(everywhere: Flask):
 
     assert refused == []
     assert look(everywhere, begun.upload_id).row.offset == 6
-
-
-def stored_key() -> str:
-    key = db.session.scalars(db.select(PartialUpload.storage_key)).one()
-    db.session.commit()
-    return key
 
 
 def test_fsck_finds_a_complete_upload_without_its_bytes(here: Flask):

@@ -2,14 +2,23 @@
 
 import io
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from minifile.codes import new_key
 from minifile.errors import BlobHeld, BlobMissing
-from minifile.storage import Storage
+from minifile.storage import PartialBlob, Storage
 from minifile.values import Chunk
+
+
+@contextmanager
+def going_on(storage: Storage, key: str, offset: int) -> Iterator[PartialBlob]:
+    """Hold a partial blob to write at an offset, as a service does."""
+    with storage.appending(key, begins=offset == 0) as blob:
+        blob.cut_to(offset)
+        yield blob
 
 
 class BodyCut(Exception):
@@ -213,10 +222,10 @@ class StorageContract:
     def test_a_partial_blob_grows_in_several_goes(self, storage: Storage) -> None:
         key = new_key()
 
-        with storage.appending(key, 0) as blob:
+        with going_on(storage, key, 0) as blob:
             blob.write(b"hello ")
             blob.sync()
-        with storage.appending(key, 6) as blob:
+        with going_on(storage, key, 6) as blob:
             blob.write(memoryview(b"world"))
             size_bytes, head = blob.size_bytes, blob.head(8)
             blob.finish()
@@ -227,46 +236,67 @@ class StorageContract:
 
     def test_what_lies_beyond_the_offset_is_cut_off(self, storage: Storage) -> None:
         key = new_key()
-        with storage.appending(key, 0) as blob:
+        with going_on(storage, key, 0) as blob:
             blob.write(b"hello")
 
-        with storage.appending(key, 2) as blob:
+        with going_on(storage, key, 2) as blob:
             blob.write(b"y")
             blob.finish()
 
         with storage.open(key) as found:
             assert found.read() == b"hey"
 
+    def test_nothing_is_cut_off_by_who_only_holds_it(self, storage: Storage) -> None:
+        key = new_key()
+        with going_on(storage, key, 0) as blob:
+            blob.write(b"hello")
+
+        with storage.appending(key, begins=True):
+            pass
+
+        with going_on(storage, key, 5) as blob:
+            assert blob.head(9) == b"hello"
+
+    @pytest.mark.parametrize("finishes", [False, True], ids=["partial", "finished"])
+    def test_what_is_discarded_leaves_nothing(self, storage: Storage, finishes: bool) -> None:
+        with going_on(storage, new_key(), 0) as blob:
+            blob.write(b"hello")
+            if finishes:
+                blob.finish()
+            blob.discard()
+
+        assert keys(storage) == []
+
     def test_what_was_written_stays_when_the_block_fails(self, storage: Storage) -> None:
         key = new_key()
 
         def fail() -> None:
-            with storage.appending(key, 0) as blob:
+            with going_on(storage, key, 0) as blob:
                 blob.write(b"hello")
                 cut()
 
         with pytest.raises(BodyCut):
             fail()
 
-        with storage.appending(key, 5) as blob:
+        with going_on(storage, key, 5) as blob:
             assert blob.size_bytes == 5
 
     def test_nothing_can_go_on_beyond_its_end(self, storage: Storage) -> None:
         key = new_key()
-        with storage.appending(key, 0) as blob:
+        with going_on(storage, key, 0) as blob:
             blob.write(b"hello")
 
-        with pytest.raises(BlobMissing), storage.appending(key, 6):
+        with pytest.raises(BlobMissing), going_on(storage, key, 6):
             pass
-        with pytest.raises(BlobMissing), storage.appending(new_key(), 1):
+        with pytest.raises(BlobMissing), going_on(storage, new_key(), 1):
             pass
 
     def test_a_partial_blob_has_one_writer(self, storage: Storage) -> None:
         key = new_key()
 
-        with storage.appending(key, 0) as blob:
+        with going_on(storage, key, 0) as blob:
             blob.write(b"hello")
-            with pytest.raises(BlobHeld), storage.appending(key, 5):
+            with pytest.raises(BlobHeld), going_on(storage, key, 5):
                 pass
             during = storage.is_being_written(key)
 
@@ -274,11 +304,11 @@ class StorageContract:
 
     def test_a_blob_can_be_finished_again(self, storage: Storage) -> None:
         key = new_key()
-        with storage.appending(key, 0) as blob:
+        with going_on(storage, key, 0) as blob:
             blob.write(b"hello")
             blob.finish()
 
-        with storage.appending(key, 5) as blob:
+        with going_on(storage, key, 5) as blob:
             blob.finish()
             during = storage.is_being_written(key)
 
@@ -289,13 +319,13 @@ class StorageContract:
         key = keep(storage, b"hello")
 
         for offset in (0, 3, 6):
-            with pytest.raises(BlobMissing), storage.appending(key, offset):
+            with pytest.raises(BlobMissing), going_on(storage, key, offset):
                 pass
 
         assert storage.size(key) == 5
 
     def test_an_empty_partial_blob_leaves_nothing(self, storage: Storage) -> None:
-        with storage.appending(new_key(), 0):
+        with going_on(storage, new_key(), 0):
             pass
 
         assert keys(storage) == []
@@ -303,14 +333,14 @@ class StorageContract:
     def test_an_empty_blob_can_be_finished(self, storage: Storage) -> None:
         key = new_key()
 
-        with storage.appending(key, 0) as blob:
+        with going_on(storage, key, 0) as blob:
             blob.finish()
 
         assert storage.size(key) == 0
 
     def test_a_partial_blob_is_listed_and_can_be_deleted(self, storage: Storage) -> None:
         key = new_key()
-        with storage.appending(key, 0) as blob:
+        with going_on(storage, key, 0) as blob:
             blob.write(b"hello")
 
         [listed] = storage.blobs()

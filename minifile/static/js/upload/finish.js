@@ -1,8 +1,7 @@
 // From files that have arrived to a link.
 
-import { sentenceOf } from "./transfer.js";
+import { isNotNow, sentenceOf } from "./transfer.js";
 
-const NOT_NOW = [408, 409, 425, 429, 500, 502, 503, 504];
 const MOST_TRIES = 60;
 
 /**
@@ -13,13 +12,18 @@ export async function makeLink(form, bundle, count, waiting) {
   for (let tries = 1; ; tries += 1) {
     const answer = await ask(form, bundle, count);
     if (answer?.ok) return (await answer.json()).manage_path;
-    if (answer && (!NOT_NOW.includes(answer.status) || tries >= MOST_TRIES)) {
+    if (answer && (!mayDoBetter(answer) || tries >= MOST_TRIES)) {
       throw new Refused(sentenceOf(await answer.text()), answer.status);
     }
     const seconds = Number(answer?.headers.get("Retry-After")) || Math.min(tries, 15);
     waiting(seconds);
     await new Promise((done) => setTimeout(done, seconds * 1000));
   }
+}
+
+/** A conflict ends by itself only when the server says after how long to ask again. */
+function mayDoBetter(answer) {
+  return isNotNow(answer.status) && (answer.status !== 409 || answer.headers.has("Retry-After"));
 }
 
 export class Refused extends Error {

@@ -15,10 +15,19 @@ const tabs = "BroadcastChannel" in window ? new BroadcastChannel("minifile.uploa
 export function recall() {
   try {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
-    const records = keys.map((key) => JSON.parse(localStorage.getItem(key)));
-    for (const { bundle, expiresAt } of records) if (expiresAt <= Date.now()) forget(bundle);
-    const living = records.filter(({ expiresAt }) => expiresAt > Date.now());
+    const living = keys.map(readRecord).filter((record) => record?.expiresAt > Date.now());
+    for (const key of keys) {
+      if (!living.some(({ bundle }) => key === PREFIX + bundle)) localStorage.removeItem(key);
+    }
     return living.sort((one, other) => other.expiresAt - one.expiresAt)[0] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function readRecord(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
   } catch {
     return null;
   }

@@ -8,7 +8,7 @@ const PAUSES_S = [1, 2, 4, 8, 15, 30];
 // Cut so often without one byte having arrived, a piece counts as refused.
 const CUTS = 2;
 const AT_ONCE_BYTES = 256 * 1024;
-const NOT_NOW = [408, 409, 423, 425, 429, 500, 502, 503, 504];
+const NOT_NOW = [408, 409, 423, 425, 429];
 
 /**
  * `state` is waiting, sending, paused, done or failed. `changed` is called whenever something of
@@ -24,6 +24,7 @@ export class Transfer {
     this.canRetry = false;
     this.tries = 0;
     this.cuts = 0;
+    this.offset = 0;
     this.upload = file && new tus.Upload(file, {
       endpoint,
       metadata: { filename: file.name, relativePath: path, filetype: file.type, ...metadata },
@@ -36,6 +37,7 @@ export class Transfer {
       // Trying again is ours: it is shown, and goes on for as long as the page is open.
       retryDelays: null,
       storeFingerprintForResuming: false,
+      onAfterResponse: (_request, answer) => this.heard(answer.getHeader("Upload-Offset")),
       onProgress: (sent) => this.progress(sent),
       onChunkComplete: () => this.arrived(),
       onSuccess: () => this.finish(),
@@ -87,8 +89,14 @@ export class Transfer {
   }
 
   arrived() {
-    this.tries = this.cuts = 0;
     this.changed(this, "arrived");
+  }
+
+  /** What has arrived so far, as the server says: however slowly, the upload goes on. */
+  heard(offset) {
+    if (!(Number(offset) > this.offset)) return;
+    this.offset = Number(offset);
+    this.tries = this.cuts = 0;
   }
 
   finish() {
@@ -103,7 +111,7 @@ export class Transfer {
     const status = answer.getStatus();
     const isOurs = Boolean(answer.getHeader("Tus-Resumable"));
     if (status === 413 && !isOurs) return this.smaller();
-    if (NOT_NOW.includes(status)) {
+    if (isNotNow(status)) {
       return this.again(say.busy, Number(answer.getHeader("Retry-After")) || 0);
     }
     if ([404, 410].includes(status) && this.url) return this.anew();
@@ -114,7 +122,7 @@ export class Transfer {
   /** The server has forgotten the upload: begin from the start. */
   anew() {
     this.upload.url = this.upload.options.uploadUrl = null;
-    this.sent = 0;
+    this.sent = this.offset = 0;
     this.again(say.busy, 0);
   }
 
@@ -178,6 +186,11 @@ async function isReadable(file) {
   } catch {
     return false;
   }
+}
+
+/** Whether another try may do better: servers in between have numbers of their own above 500. */
+export function isNotNow(status) {
+  return NOT_NOW.includes(status) || (status >= 500 && status !== 507);
 }
 
 export function sentenceOf(body) {
