@@ -78,9 +78,7 @@ def highlight(text: str, filename: str, *, clock: Callable[[], float] = time.mon
     return Markup("").join(_spans(lexer, text, clock() + _SECONDS, clock))
 
 
-def _spans(
-    lexer: Any, text: str, deadline: float, clock: Callable[[], float]
-) -> Iterator[Markup]:
+def _spans(lexer: Any, text: str, deadline: float, clock: Callable[[], float]) -> Iterator[Markup]:
     """Yield the text, token by token, as long as there is time; then the rest as it is."""
     done = 0
     for position, kind, value in lexer.get_tokens_unprocessed(text):

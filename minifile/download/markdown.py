@@ -12,10 +12,10 @@ from markupsafe import Markup, escape
 # The parser's worst cases grow with the square of the length, and nothing can stop it.
 MAX_CHARACTERS = 32 * 1024
 MAX_LINE = 4000
-_TAGS = set(
-    "a blockquote br code del em h2 h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead"
-    " tr ul".split()
+_ALLOWED = (
+    "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul"
 )
+_TAGS = set(_ALLOWED.split())
 _SCHEMES = ("http://", "https://", "mailto:")
 
 
@@ -66,11 +66,11 @@ def _image_words(
 
 
 def _shift_headings(tokens: Sequence[Any]) -> None:
-    """Make headings begin at h2, and go down by one level at a time."""
-    above = 1
+    """Make headings begin at h3, below that of the preview, and go down one level at a time."""
+    above = 2
     for token in tokens:
         if token.type == "heading_open":
-            above = min(int(token.tag[1]) + 1, above + 1, 6)
+            above = min(int(token.tag[1]) + 2, above + 1, 6)
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{above}"
 

@@ -20,18 +20,20 @@ _INLINE_TYPES = frozenset(
         *("video/mp4", "video/ogg", "video/quicktime", "video/webm", "video/x-m4v"),
     }
 )
-_TEXT_TYPES = frozenset(
+_NAMED_TEXT_TYPES = (
     "application/json application/ld+json application/xml application/toml application/sql"
     " application/javascript application/ecmascript application/x-sh application/x-csh"
     " application/x-php application/x-bat application/x-subrip application/yaml"
-    " application/x-yaml application/x-tex application/x-latex".split()
+    " application/x-yaml application/x-tex application/x-latex"
 )
-_TEXT_EXTENSIONS = frozenset(
+_NAMED_TEXT_EXTENSIONS = (
     "txt text log md markdown rst tex csv tsv json jsonl xml yaml yml toml ini cfg conf env"
     " properties py pyi js mjs cjs ts tsx jsx css scss less html htm sh bash zsh fish bat cmd ps1"
     " c h cc cpp cxx hpp cs java kt go rs rb php pl pm lua sql r jl swift scala dart hs ml ex exs"
-    " erl clj vue svelte diff patch srt vtt gradle cmake tf proto graphql nix vim".split()
+    " erl clj vue svelte diff patch srt vtt gradle cmake tf proto graphql nix vim"
 )
+_TEXT_TYPES = frozenset(_NAMED_TEXT_TYPES.split())
+_TEXT_EXTENSIONS = frozenset(_NAMED_TEXT_EXTENSIONS.split())
 _TEXT_NAMES = frozenset({"makefile", "dockerfile", "readme", "license", "copying", "changelog"})
 _CONTROLS = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f]")
 
@@ -47,6 +49,8 @@ class PreviewKind(StrEnum):
 
 def preview_kind(filename: str, content_type: str, size_bytes: int) -> PreviewKind | None:
     """Return how a file may be shown, or None: the stored type decides, then the name."""
+    if not size_bytes:
+        return None
     bare = content_type.partition(";")[0].strip().lower()
     if bare in _INLINE_TYPES:
         kind = PreviewKind(bare.partition("/")[0])

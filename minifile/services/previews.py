@@ -15,9 +15,7 @@ from minifile.storage import Storage
 from minifile.values import FileRecord, LinkRecord, Span
 
 _COUNT = Statement(
-    update(Link)
-    .where(Link.id == bindparam("link_id"))
-    .values(preview_count=Link.preview_count + 1)
+    update(Link).where(Link.id == bindparam("link_id")).values(preview_count=Link.preview_count + 1)
 )
 
 

@@ -4,7 +4,8 @@ from flask import Flask, Response, request
 
 _PAGE_CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; media-src 'self';"
-    " connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    " connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none';"
+    " base-uri 'none'"
 )
 _BYTES_CSP = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
