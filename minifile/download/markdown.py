@@ -35,6 +35,7 @@ def render_markdown(text: str) -> Markup | None:
         return None
     tokens = parser.parse(text)
     _shift_headings(tokens)
+    _hide_other_links(tokens)
     html = parser.renderer.render(tokens, parser.options, {})
     return Markup(  # noqa: S704 (cleaned by nh3)
         nh3.clean(
@@ -73,6 +74,17 @@ def _shift_headings(tokens: Sequence[Any]) -> None:
             above = min(int(token.tag[1]) + 2, above + 1, 6)
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{above}"
+
+
+def _hide_other_links(tokens: Sequence[Any]) -> None:
+    """Leave the words of links that lead nowhere, into this site, or to a script. None nest."""
+    for token in tokens:
+        is_hidden = False
+        for child in token.children or ():
+            if child.type == "link_open":
+                is_hidden = not str(child.attrGet("href")).lower().startswith(_SCHEMES)
+            if child.type in ("link_open", "link_close"):
+                child.hidden = is_hidden
 
 
 def _checked(_tag: str, name: str, value: str) -> str | None:
