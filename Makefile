@@ -51,7 +51,7 @@ format: .venv/dev.installed ## Format the code and mend what ruff can mend
 BUILD_REQUIRES = $(BIN)/python -c 'import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 COMPILE = $(BUILD_REQUIRES) | $(BIN)/uv pip compile pyproject.toml - --quiet $(UPGRADE) \
-	--universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-config
+	--extra preview --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-config
 
 pins: | $(BIN)/python ## Remake requirements/*.txt from pyproject.toml, keeping versions that still fit
 	@$(BIN)/python -m pip install --quiet 'uv>=0.9,<1'

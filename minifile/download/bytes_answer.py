@@ -18,7 +18,7 @@ from minifile.download.representation import (
     file_representation,
 )
 from minifile.download.response import Source, Transfer, current_recipient, starting_transfer
-from minifile.download.sources import open_archive_source, open_file_source
+from minifile.download.sources import open_archive_source, open_file_source, open_preview_source
 from minifile.services.downloads import Reading, archive_layout, check_download
 from minifile.values import FileRecord, Span
 from minifile.web.current import utcnow
@@ -33,6 +33,12 @@ def answer_file(reading: Reading, file: FileRecord) -> Response:
         lambda span: open_file_source(reading, file, span),
         hand_over=lambda span: hand_over(reading, file, span),
     )
+
+
+def answer_preview(reading: Reading, file: FileRecord) -> Response:
+    """Answer with one file, to be shown by its landing page; never handed over."""
+    what = file_representation(file, is_inline=True)
+    return _answer(reading, what, lambda span: open_preview_source(reading, file, span))
 
 
 def answer_archive(reading: Reading) -> Response:

@@ -10,7 +10,7 @@ from werkzeug.http import http_date
 from minifile.services.archive import Layout
 from minifile.services.downloads import served_type
 from minifile.values import FileRecord, LinkRecord
-from minifile.web.disposition import attachment
+from minifile.web.disposition import attachment, inline
 from minifile.web.headers import BYTES_HEADERS
 
 
@@ -24,10 +24,11 @@ class Representation:
     etag: str
     modified_at: datetime
     sha256: str | None = None
+    is_inline: bool = False
 
 
-def file_representation(file: FileRecord) -> Representation:
-    """Return how one file is served."""
+def file_representation(file: FileRecord, *, is_inline: bool = False) -> Representation:
+    """Return how one file is served: to be saved, or to be shown by its landing page."""
     return Representation(
         filename=file.filename,
         content_type=served_type(file),
@@ -35,6 +36,7 @@ def file_representation(file: FileRecord) -> Representation:
         etag=file.sha256,
         modified_at=file.created_at,
         sha256=file.sha256,
+        is_inline=is_inline,
     )
 
 
@@ -57,7 +59,7 @@ def bytes_headers(
     seconds = (link.expires_at - now).total_seconds()
     headers = {
         "Content-Type": what.content_type,
-        "Content-Disposition": attachment(what.filename),
+        "Content-Disposition": (inline if what.is_inline else attachment)(what.filename),
         "Accept-Ranges": "bytes",
         "ETag": f'"{what.etag}"',
         "Last-Modified": http_date(what.modified_at),

@@ -2,13 +2,15 @@
 
 from flask import Blueprint, Response, g, jsonify, make_response, render_template, request, url_for
 
-from minifile.download.bytes_answer import answer_archive, answer_file
+from minifile.download import inline
+from minifile.download.bytes_answer import answer_archive, answer_file, answer_preview
 from minifile.download.forms import UnlockForm
+from minifile.download.landing import landing_page
 from minifile.errors import LinkLocked, TooManyTries
 from minifile.services.downloads import Reading, check_download, find_readable_link
 from minifile.services.links import find_file, find_open_link
 from minifile.services.unlocking import tries_left, unlock_link
-from minifile.web.addresses import download_path, file_as_json, file_path, see_other, short_link
+from minifile.web.addresses import download_path, file_as_json, see_other, short_link
 from minifile.web.current import (
     check_same_site,
     current_rates,
@@ -46,7 +48,14 @@ def file(code: str, filename: str) -> Response:
     """Answer with the bytes of one file; link-preview bots see the landing page."""
     reading = _reading(code)
     found = find_file(reading.link, filename)
-    return _landing_page(reading) if is_preview() else answer_file(reading, found)
+    if is_preview():
+        return _landing_page(reading)
+    if not inline.asks_inline():
+        return answer_file(reading, found)
+    is_shown = inline.is_shown_inline(reading.link, found)
+    response = (answer_preview if is_shown else answer_file)(reading, found)
+    response.vary.update(inline.VARY)
+    return response
 
 
 @bp.get("/<code:code>.zip")
@@ -106,21 +115,9 @@ def _reading(code: str) -> Reading:
 
 
 def _landing_page(reading: Reading) -> Response:
-    link = reading.link
     check_download(reading, now=utcnow())
     ensure_browser()
-    page = render_template(
-        "download/landing.html",
-        link=link,
-        files=link.files,
-        total_size_bytes=link.size_bytes,
-        downloads_left=link.downloads_left,
-        short_link=short_link(link),
-        download_url=download_path(link),
-        file_urls={file.id: file_path(link, file) for file in link.files},
-        is_owner=reading.is_owner,
-    )
-    return make_response(page)
+    return make_response(landing_page(reading))
 
 
 def _as_json(reading: Reading) -> Response:

@@ -8,6 +8,7 @@ from minifile.download.response import Piece, Source
 from minifile.services.archive import Layout
 from minifile.services.deliveries import Ticket
 from minifile.services.downloads import Reading, open_archive, open_file
+from minifile.services.previews import open_preview
 from minifile.storage import Storage
 from minifile.values import FileRecord, Span
 from minifile.web.current import current_settings, current_storage, utcnow
@@ -17,6 +18,12 @@ def open_file_source(reading: Reading, file: FileRecord, span: Span) -> Source:
     """Open a span of a file for sending. Raises what `services.downloads.open_file` raises."""
     opened = open_file(reading, file, span, storage=current_storage(), lease=_lease(), now=utcnow())
     return file_source(file.id, opened.blob, span, opened.ticket)
+
+
+def open_preview_source(reading: Reading, file: FileRecord, span: Span) -> Source:
+    """Open a span of a file for its preview, which takes no slot and has no ticket."""
+    blob = open_preview(reading, file, span, storage=current_storage())
+    return file_source(file.id, blob, span, None)
 
 
 def file_source(file_id: int, blob: BinaryIO, span: Span, ticket: Ticket | None) -> Source:

@@ -45,6 +45,7 @@ class Link(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     max_downloads: Mapped[int | None]
     download_count: Mapped[int] = mapped_column(default=0)
+    preview_count: Mapped[int] = mapped_column(server_default="0")
     password_hash: Mapped[str | None] = mapped_column(String(255))
     owner_token_hash: Mapped[str] = mapped_column(String(64))
     note: Mapped[str | None] = mapped_column(Text)

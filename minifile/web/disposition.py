@@ -20,8 +20,17 @@ _UNSAFE_IN_QUOTES = re.compile(r'[^ -~]|["\\%]')
 @lru_cache(maxsize=512)
 def attachment(filename: str) -> str:
     """Return the header value that makes a browser save the answer as `filename`."""
+    return _disposition("attachment", filename)
+
+
+def inline(filename: str) -> str:
+    """Return the header value of what a page shows, and would be saved as `filename`."""
+    return _disposition("inline", filename)
+
+
+def _disposition(kind: str, filename: str) -> str:
     name = _CONTROLS.sub("_", filename.rpartition("/")[2]) or "download"
-    fallback = f'attachment; filename="{_UNSAFE_IN_QUOTES.sub("_", name)}"'
+    fallback = f'{kind}; filename="{_UNSAFE_IN_QUOTES.sub("_", name)}"'
     if _PLAIN.fullmatch(name):
         return fallback
     # UTF-8 has no surrogates: a name that came out of a broken header must still be sent.

@@ -1,8 +1,7 @@
 """Template filters: sizes, times and kinds of files in the words of the pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
 
 from flask import Flask
 
@@ -65,20 +64,11 @@ _BY_FAMILY = {
 _VAGUE_TYPES = ("", "application/octet-stream", "binary/octet-stream", "text/plain")
 
 
-class _Named(Protocol):
-    @property
-    def filename(self) -> str: ...
-
-
-_File = TypeVar("_File", bound=_Named)
-
-
 def register(app: Flask) -> None:
     """Make the filters known to the templates of `app`."""
     app.jinja_env.filters.update(
         accept=accept,
         basename=basename,
-        by_folder=by_folder,
         duration=duration_in_words,
         filesize=size_in_words,
         in_words=in_words,
@@ -149,14 +139,6 @@ def _look_up_kind(content_type: str, filename: str) -> tuple[str, str]:
 def basename(filename: str) -> str:
     """Return the filename without its folders."""
     return filename.rpartition("/")[2]
-
-
-def by_folder(files: Iterable[_File]) -> list[tuple[str, list[_File]]]:
-    """Return the files in groups of one folder each: those in none first, then as they come."""
-    folders: dict[str, list[_File]] = {"": []}
-    for file in files:
-        folders.setdefault(file.filename.rpartition("/")[0], []).append(file)
-    return [(folder, members) for folder, members in folders.items() if members]
 
 
 def accept(types: Sequence[str]) -> str:

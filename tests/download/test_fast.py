@@ -82,6 +82,7 @@ REFUSED = {
     "two-hosts": head("/kT7wq2NhXa/a", HOST, HOST, CURL),
     "foreign-host": head("/kT7wq2NhXa/a", "Host: evil.example", CURL),
     "query": head("/kT7wq2NhXa/a?inline=1", HOST, CURL),
+    "preview": head("/kT7wq2NhXa/a", HOST, CURL, "Sec-Fetch-Dest: image"),
     "escapes": head("/kT7wq2NhXa/a%20b", HOST, CURL),
     "folder": head("/kT7wq2NhXa/a/b", HOST, CURL),
     "zip": head("/kT7wq2NhXa.zip", HOST, CURL),

@@ -123,19 +123,6 @@ def test_a_noun_follows_its_number() -> None:
     assert plural(2, "entry", "entries") == "2 entries"
 
 
-def test_files_are_grouped_by_folder_with_those_in_none_first() -> None:
-    names = ["b/2.txt", "a/1.txt", "b/3.txt", "0.txt", "b/c/4.txt"]
-
-    grouped = filters.by_folder(NamedFile(name) for name in names)
-
-    assert [(folder, [file.filename for file in files]) for folder, files in grouped] == [
-        ("", ["0.txt"]),
-        ("b", ["b/2.txt", "b/3.txt"]),
-        ("a", ["a/1.txt"]),
-        ("b/c", ["b/c/4.txt"]),
-    ]
-
-
 def test_accepted_types_are_written_for_a_file_field() -> None:
     assert filters.accept(("pdf", ".docx", "image/*")) == ".pdf,.docx,image/*"
 
