@@ -65,7 +65,7 @@ def _position(link: LinkRecord) -> int | None:
 def _preview(reading: Reading, file: FileRecord) -> Preview | None:
     """Return what is shown of the file; programs that only look at the link are shown nothing."""
     kind = preview_kind(reading.link, file)
-    if kind is None or is_preview():
+    if kind is None or is_preview() or request.method == "HEAD":
         return None
     if kind == "text":
         return Preview(kind, "", shown_text(reading, file))

@@ -19,18 +19,21 @@ class ShownText:
     """HTML that is safe in a page; None where the bytes are no text."""
 
     html: Markup | None
-    is_markdown: bool
     is_whole: bool
+    is_markdown: bool = False
+    is_code: bool = False
+    """Its lines mean something, and are not to be broken."""
 
 
 def shown_text(reading: Reading, file: FileRecord) -> ShownText:
     """Read and render the beginning of a text, and count the preview. Raises BlobMissing."""
     preview = read_text(reading, file, storage=current_storage())
     if preview.text is None:
-        return ShownText(None, False, preview.is_whole)
+        return ShownText(None, preview.is_whole)
     if preview.is_whole and file.filename.lower().endswith(_MARKDOWN):
         formatted = render_markdown(preview.text)
         if formatted is not None:
-            return ShownText(formatted, True, True)
-    html = highlight(preview.text, file.filename) or escape(preview.text)
-    return ShownText(html, False, preview.is_whole)
+            return ShownText(formatted, is_whole=True, is_markdown=True)
+    colourful = highlight(preview.text, file.filename)
+    html = colourful or escape(preview.text)
+    return ShownText(html, preview.is_whole, is_code=bool(colourful))

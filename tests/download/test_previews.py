@@ -9,6 +9,8 @@ from conftest import browser, shell
 from flask import Flask
 from PIL import Image
 
+from minifile.storage import Storage
+
 FROM_PAGE = {"Sec-Fetch-Dest": "document"}
 
 
@@ -168,6 +170,38 @@ def test_the_head_and_what_the_browser_has_already_are_not_counted(app: Flask):
     assert (again.status_code, head.status_code) == (304, 200)
     assert head.headers["Content-Disposition"].startswith("inline")
     assert previews(app, sent) == 1
+
+
+def test_the_head_of_a_page_with_a_text_is_not_counted(app: Flask):
+    sent = send(app, {"a.txt": b"words"})
+
+    answer = browser(app).head(sent.path)
+
+    assert answer.status_code == 200
+    assert previews(app, sent) == 0
+
+
+def test_a_text_whose_bytes_are_lost_is_neither_shown_nor_counted(app: Flask, storage: Storage):
+    sent = send(app, {"a.txt": b"words"})
+    storage.delete(stored_link(app, sent.code).files[0].storage_key)
+
+    answer = browser(app).get(sent.path)
+
+    assert "Traceback" not in answer.text
+    assert "words" not in answer.text
+    assert previews(app, sent) == 0
+
+
+def test_deep_folders_and_a_thousand_files_have_a_page(app: Flask):
+    deep = "/".join(f"{level}x" for level in range(40)) + "/a.txt"
+    files = {f"f{number % 7}/{number}.txt": b"x" for number in range(990)}
+    sent = send(app, {deep: b"deep", "1/2/3/" * 10 + "b.txt": b"b", **files})
+
+    page = browser(app).get(sent.path)
+
+    assert page.status_code == 200
+    assert page.text.count('class="tree"') == 9
+    assert page.text.count("<bdi>f0</bdi>") == 1
 
 
 def test_the_owner_is_not_counted(app: Flask):
