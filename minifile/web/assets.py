@@ -21,6 +21,9 @@ _MANIFEST = ".webmanifest"
 # An asset under the current version never changes.
 _FOR_EVER = "public, max-age=31536000, immutable"
 
+# What a page may load is the page's to say; a picture that is opened by itself may load nothing.
+_CSP = "default-src 'none'; frame-ancestors 'none'"
+
 mimetypes.add_type("application/manifest+json", _MANIFEST)
 mimetypes.add_type("text/javascript", ".js")
 
@@ -35,6 +38,7 @@ def register(app: Flask, folder: Path) -> None:
             # Under another version (an upgrade is going on) it must be asked for again.
             is_current = version == assets_version(folder)
             response.headers["Cache-Control"] = _FOR_EVER if is_current else "no-cache"
+            response.headers["Content-Security-Policy"] = _CSP
         return response
 
     app.add_url_rule("/static/<version>/<path:filename>", endpoint="static", view_func=static)

@@ -3,7 +3,7 @@
 import gzip
 import re
 
-from conftest import browser
+from conftest import browser, shell
 from flask import Flask, url_for
 
 from minifile.web.assets import assets_version
@@ -61,6 +61,16 @@ def test_what_the_browser_has_is_not_sent_again(app: Flask):
         known = {"Accept-Encoding": coding, "If-None-Match": etag}
         with alice.get(path, headers=known) as again:
             assert (again.status_code, again.data) == (304, b"")
+
+
+def test_an_asset_by_itself_may_load_nothing(app: Flask):
+    with app.test_request_context():
+        address = url_for("static", filename="favicon.svg")
+
+    with shell(app).get(address) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+
+    assert policy == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_nothing_outside_the_folder_is_served(app: Flask):
