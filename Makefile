@@ -20,7 +20,7 @@ export PIP_USER = 0
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test torture bench lint format pins upgrade clean
+.PHONY: help run test torture bench screenshots lint format pins upgrade clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1#/p' Makefile | awk -F'#' '{ printf "%-16s%s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ torture: .venv/test.installed .venv/node.installed ## Run the large and slow tes
 
 bench: .venv/run.installed .bench/peers.installed .bench/node.installed ## Measure beside the peers, minutes long; writes docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
+
+screenshots: .venv/test.installed .venv/node.installed ## Take the pictures in docs/screenshots anew
+	$(BIN)/python tools/screenshots.py
 
 lint: .venv/dev.installed ## Check format, style, types and the layer line
 	$(BIN)/ruff format --check .

@@ -50,11 +50,11 @@ class RangeNotSatisfiable(Exception):
         self.size_bytes = size_bytes
 
 
-def evaluate(headers: Headers, *, method: str, etag: str, modified_at: datetime) -> Verdict:
+def evaluate(headers: Headers, *, method: str, etag: str, modified_at: datetime | None) -> Verdict:
     """Judge the preconditions in the order of RFC 9110 section 13.2.2.
 
     `etag` is strong, without its quotes, and holds no comma. Dates that are no HTTP-date are
-    ignored, as the RFC demands.
+    ignored, as the RFC demands, and all of them where it is not known since when the bytes are.
     """
     if not _is_still_what_was_meant(headers, etag, modified_at):
         return Verdict.PRECONDITION_FAILED
@@ -66,7 +66,7 @@ def evaluate(headers: Headers, *, method: str, etag: str, modified_at: datetime)
 
 
 def requested_span(
-    headers: Headers, *, method: str, etag: str, modified_at: datetime, size_bytes: int
+    headers: Headers, *, method: str, etag: str, modified_at: datetime | None, size_bytes: int
 ) -> Span | None:
     """Return the one range that is asked for, or None when the whole file is to be sent.
 
@@ -86,26 +86,29 @@ def requested_span(
     return _span(found[1], found[2], size_bytes) if found else None
 
 
-def _is_still_what_was_meant(headers: Headers, etag: str, modified_at: datetime) -> bool:
+def _is_still_what_was_meant(headers: Headers, etag: str, modified_at: datetime | None) -> bool:
     """Judge `If-Match` (strong comparison) or else `If-Unmodified-Since`."""
     tags = headers.get("If-Match")
     if tags is not None:
         return _names_tag(tags, etag, weak_counts=False)
     since = _http_date(headers.get("If-Unmodified-Since"))
-    return since is None or _whole_second(modified_at) <= since
+    return since is None or modified_at is None or _whole_second(modified_at) <= since
 
 
-def _is_already_there(headers: Headers, method: str, etag: str, modified_at: datetime) -> bool:
+def _is_already_there(
+    headers: Headers, method: str, etag: str, modified_at: datetime | None
+) -> bool:
     """Judge `If-None-Match` (weak comparison) or else `If-Modified-Since`."""
     tags = headers.get("If-None-Match")
     if tags is not None:
         return _names_tag(tags, etag, weak_counts=True)
     since = _http_date(headers.get("If-Modified-Since"))
-    reads = method in {"GET", "HEAD"}
-    return reads and since is not None and _whole_second(modified_at) <= since
+    if method not in {"GET", "HEAD"} or since is None or modified_at is None:
+        return False
+    return _whole_second(modified_at) <= since
 
 
-def _range_applies(headers: Headers, etag: str, modified_at: datetime) -> bool:
+def _range_applies(headers: Headers, etag: str, modified_at: datetime | None) -> bool:
     """Judge `If-Range`, RFC 9110 section 13.1.5: a strong tag or the exact Last-Modified.
 
     A date is as good as a strong tag here, because a stored file never changes.
@@ -113,7 +116,9 @@ def _range_applies(headers: Headers, etag: str, modified_at: datetime) -> bool:
     value = headers.get("If-Range")
     if value is None:
         return True
-    return value.strip(" \t") == f'"{etag}"' or _http_date(value) == _whole_second(modified_at)
+    if value.strip(" \t") == f'"{etag}"':
+        return True
+    return modified_at is not None and _http_date(value) == _whole_second(modified_at)
 
 
 def _names_tag(value: str, etag: str, *, weak_counts: bool) -> bool:

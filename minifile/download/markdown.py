@@ -10,8 +10,12 @@ from typing import Any
 from markupsafe import Markup, escape
 
 # The parser's worst cases grow with the square of the length, and nothing can stop it.
-MAX_CHARACTERS = 32 * 1024
+MAX_CHARACTERS = 16 * 1024
 MAX_LINE = 4000
+# What a short text may become: a link that is named a thousand times, a table of empty cells.
+MAX_TOKENS = 5000
+MAX_CELLS = 5000
+MAX_ADDRESSES = 64 * 1024
 _ALLOWED = (
     "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul"
 )
@@ -25,7 +29,11 @@ def render_markdown(text: str) -> Markup | None:
     No raw HTML, no picture, no link within this site. Headings begin below the page's own and
     never skip a level.
     """
-    if len(text) > MAX_CHARACTERS or any(len(line) > MAX_LINE for line in text.split("\n")):
+    lines = text.split("\n")
+    widest = max(line.count("|") for line in lines)
+    if len(text) > MAX_CHARACTERS or widest * len(lines) > MAX_CELLS:
+        return None
+    if any(len(line) > MAX_LINE for line in lines):
         return None
     try:
         import nh3
@@ -34,6 +42,8 @@ def render_markdown(text: str) -> Markup | None:
     except ImportError:
         return None
     tokens = parser.parse(text)
+    if _is_a_bomb(tokens):
+        return None
     _shift_headings(tokens)
     _hide_other_links(tokens)
     html = parser.renderer.render(tokens, parser.options, {})
@@ -64,6 +74,13 @@ def _image_words(
     _renderer: Any, tokens: Sequence[Any], index: int, _options: Any, _env: Any
 ) -> str:
     return str(escape(f"[Picture: {tokens[index].content}]"))
+
+
+def _is_a_bomb(tokens: Sequence[Any]) -> bool:
+    """Say whether it would become much longer than it was written."""
+    inner = [child for token in tokens for child in token.children or ()]
+    addresses = sum(len(str(value)) for child in inner for value in (child.attrs or {}).values())
+    return len(tokens) + len(inner) > MAX_TOKENS or addresses > MAX_ADDRESSES
 
 
 def _shift_headings(tokens: Sequence[Any]) -> None:

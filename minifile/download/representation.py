@@ -22,7 +22,8 @@ class Representation:
     content_type: str
     size_bytes: int
     etag: str
-    modified_at: datetime
+    modified_at: datetime | None
+    """None where no date tells one state of the bytes from another."""
     sha256: str | None = None
     is_inline: bool = False
 
@@ -47,8 +48,8 @@ def archive_representation(link: LinkRecord, layout: Layout) -> Representation:
         content_type="application/zip",
         size_bytes=layout.size_bytes,
         etag=_archive_etag(link),
-        # A file may have been added since.
-        modified_at=max(file.created_at for file in link.files),
+        # Files come, go, and are renamed.
+        modified_at=None,
     )
 
 
@@ -62,11 +63,12 @@ def bytes_headers(
         "Content-Disposition": (inline if what.is_inline else attachment)(what.filename),
         "Accept-Ranges": "bytes",
         "ETag": f'"{what.etag}"',
-        "Last-Modified": http_date(what.modified_at),
         "X-Remaining-Downloads": "n/a" if left is None else str(left),
         "X-Remaining-Days": str(max(0, math.ceil(seconds / 86_400))),
         **BYTES_HEADERS,
     }
+    if what.modified_at is not None:
+        headers["Last-Modified"] = http_date(what.modified_at)
     if what.sha256 is not None:
         headers["X-Content-SHA256"] = what.sha256
     return headers

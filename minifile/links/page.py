@@ -27,7 +27,7 @@ from minifile.services.uploads import parse_lifetime
 from minifile.values import LinkRecord, LinkState
 from minifile.web.addresses import private_address, see_other, short_link
 from minifile.web.current import current_limits, current_settings, current_storage, utcnow
-from minifile.web.error_pages import status_of
+from minifile.web.error_pages import say_when_to_retry, status_of
 from minifile.web.lifetimes import lifetime_choices
 from minifile.web.qr import qr_markup
 
@@ -56,8 +56,9 @@ def render(link: LinkRecord, owner_token: str | None) -> Response:
 def render_not_added(link: LinkRecord, owner_token: str | None, error: MinifileError) -> Response:
     """Show the page after files were refused, with the reason where they were chosen."""
     forms = _Forms(link, owner_token)
-    response = _page(link, owner_token, forms, not_saved=str(error), not_added=str(error))
+    response = _page(link, owner_token, forms, not_added=str(error))
     response.status_code = status_of(error)[0]
+    say_when_to_retry(response, error)
     return response
 
 

@@ -12,11 +12,10 @@ def state_as_json(link: LinkRecord) -> Response:
     """Return how the link stands, who is fetching, and its newest deliveries."""
     now = utcnow()
     progress = read_progress(link, now=now)
-    is_exhausted = link.state == "open" and link.is_exhausted
     return jsonify(
         code=link.code,
         url=short_link(link),
-        state="exhausted" if is_exhausted else link.state,
+        state="exhausted" if link.is_exhausted else "open",
         created_at=link.created_at.isoformat(),
         expires_at=link.expires_at.isoformat(),
         seconds_left=max(0, round((link.expires_at - now).total_seconds())),

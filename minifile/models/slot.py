@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from minifile.extensions import Base
@@ -38,3 +38,5 @@ class Slot(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     requests: Mapped[int] = mapped_column(default=0)
+    # Something was had in it of a file that is removed by now, and its delivery with it.
+    is_used: Mapped[bool] = mapped_column(server_default=false())

@@ -37,13 +37,9 @@ class Undoable(Readable, Protocol):
 
 
 def can_undo(link: Undoable, now: datetime) -> bool:
-    """Say whether a revoke may still be taken back: its grace lasts, and the link's time too."""
-    ends_at = link.undo_until
-    return (
-        link.state == LinkState.REVOKED
-        and ends_at is not None
-        and now < min(ends_at, link.expires_at)
-    )
+    """Say whether a revoke may still be taken back."""
+    until = link.undo_until
+    return link.state == LinkState.REVOKED and until is not None and now < until
 
 
 def standing_of(state: str, expires_at: datetime, downloads_left: int | None, now: datetime) -> str:

@@ -1,7 +1,7 @@
 """Bundles: uploads that will be files of one link; who may come in, and how one is finished."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from minifile.codes import token_hash
 from minifile.errors import BadOption, Conflict, NotFound, UploadExpired, UploadNotReady
@@ -160,13 +160,9 @@ def _chosen(
     """Return what the link will be like: what was chosen now, else with the uploads."""
     before = options_of_bundle(rows)
     return LinkOptions(
-        lifetime=_else(options.lifetime, before.lifetime),
+        lifetime=options.lifetime or before.lifetime,
         max_downloads=options.max_downloads or before.max_downloads,
         password_hash=password_hash or before.password_hash,
         note=options.note or before.note,
         owner_hash=before.owner_hash if visitor.browser is None else token_hash(visitor.browser),
     )
-
-
-def _else(chosen: timedelta | None, before: timedelta | None) -> timedelta | None:
-    return before if chosen is None else chosen

@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from minifile.errors import BadOption, NotFound
 from minifile.extensions import release_connection, write_transaction
-from minifile.models import File, Link, Slot
+from minifile.models import Delivery, File, Link, Slot
 from minifile.policy.access import check_open
 from minifile.policy.limits import check_file_count, check_link_size
 from minifile.policy.names import number_equal_names
 from minifile.services.links import lock_link
 from minifile.services.rate_limits import UPLOADS, RateLimits
+from minifile.services.slots import IS_USED_DELIVERY
 from minifile.services.uploads import Incoming, Rules, check_upload, store_files
 from minifile.storage import Batch, Storage
 from minifile.values import FileRecord, Limits, LinkRecord, Visitor
@@ -57,10 +58,11 @@ def add_files(
 
 
 def remove_file(link: LinkRecord, file_id: int, *, storage: Storage, now: datetime) -> None:
-    """Take a file out of the link and delete its bytes; who is being sent them gets the rest.
+    """Take a file out of the link and delete its bytes.
 
-    What was delivered of it is forgotten, but its downloads stay counted. Raises NotFound, and
-    BadOption for the last file.
+    Who is being sent it gets the rest; a zip on its way breaks off where it would begin. What was
+    delivered of it is forgotten, but its downloads stay counted. Raises NotFound, and BadOption
+    for the last file.
     """
     with write_transaction() as session:
         row = lock_link(link.id)
@@ -72,11 +74,20 @@ def remove_file(link: LinkRecord, file_id: int, *, storage: Storage, now: dateti
             raise NotFound("This link has no such file.")
         if session.scalar(select(func.count()).where(File.link_id == row.id)) == 1:
             raise BadOption("A link needs a file, and this is its last. Revoke the link instead.")
+        _keep_counted(session, file_id)
         session.execute(delete(File).where(File.id == file_id))
     try:
         storage.delete(key)
     except OSError:
         log.exception("the blob of a removed file can't be deleted now; the purge sweeps it")
+
+
+def _keep_counted(session: Session, file_id: int) -> None:
+    """Note in its slots that a file was had: its deliveries go with it."""
+    had = exists().where(Delivery.slot_id == Slot.id, Delivery.file_id == file_id, IS_USED_DELIVERY)
+    session.execute(
+        update(Slot).where(had).values(is_used=True).execution_options(synchronize_session=False)
+    )
 
 
 def _insert(

@@ -126,7 +126,8 @@ def revoke_link(
 ) -> datetime | None:
     """End the link at once; running transfers end by themselves. Revoking twice is no error.
 
-    Returns until when it can be undone: `undo_within` from now, or from the first time. None
+    Returns until when it can be undone: `undo_within` from now, or from the first time, and not
+    longer than the link would have lived. None
     when it can't be, which also ends the grace of an earlier time.
     """
     with write_transaction():
@@ -134,7 +135,7 @@ def revoke_link(
         if row.state == LinkState.OPEN:
             row.state = LinkState.REVOKED
             row.closed_at = now
-            row.undo_until = now + undo_within
+            row.undo_until = min(now + undo_within, row.expires_at)
         if not undo_within:
             row.undo_until = None
         return row.undo_until
@@ -152,7 +153,6 @@ def undo_revoke(link: LinkRecord, *, now: datetime) -> None:
                 Link.id == link.id,
                 Link.state == LinkState.REVOKED,
                 Link.undo_until > now,
-                Link.expires_at > now,
             )
             .values(state=LinkState.OPEN, closed_at=None, undo_until=None)
             .returning(Link.id)

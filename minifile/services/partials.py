@@ -192,6 +192,8 @@ def move(
 
     def work(driver: Driver) -> list[Row]:
         if row.bundle_hash is not None:
+            # Many rows are written, and who joins them writes them in another order.
+            hold_bundle(driver, row.bundle_hash)
             keep_bundle(driver, row.bundle_hash, lifetime, now)
         return _MOVE.run(
             driver,

@@ -9,7 +9,7 @@ from minifile.models import Link
 from minifile.policy import previews
 from minifile.policy.previews import PreviewKind
 from minifile.services.commits import commit
-from minifile.services.downloads import Reading
+from minifile.services.downloads import Reading, noticing_removal
 from minifile.services.statements import Driver, Statement
 from minifile.storage import Storage
 from minifile.values import FileRecord, LinkRecord, Span
@@ -40,9 +40,10 @@ def preview_kind(link: LinkRecord, file: FileRecord) -> PreviewKind | None:
 def open_preview(reading: Reading, file: FileRecord, span: Span, *, storage: Storage) -> BinaryIO:
     """Open the blob for a preview and count it, unless it goes on in the middle.
 
-    Takes no slot. Raises BlobMissing before anything was counted.
+    Takes no slot. Raises FileRemoved or BlobMissing before anything was counted.
     """
-    blob = storage.open(file.storage_key)
+    with noticing_removal(file):
+        blob = storage.open(file.storage_key)
     try:
         if span.start == 0:
             count_preview(reading)
@@ -55,9 +56,9 @@ def open_preview(reading: Reading, file: FileRecord, span: Span, *, storage: Sto
 def read_text(reading: Reading, file: FileRecord, *, storage: Storage) -> TextPreview:
     """Read the beginning of a text for its landing page, and count the preview.
 
-    Raises BlobMissing before anything was counted.
+    Raises FileRemoved or BlobMissing before anything was counted.
     """
-    with storage.open(file.storage_key) as blob:
+    with noticing_removal(file), storage.open(file.storage_key) as blob:
         head = blob.read(previews.TEXT_BYTES)
     is_whole = file.size_bytes <= len(head)
     text = previews.decode_text(head, is_whole=is_whole)

@@ -97,8 +97,8 @@ def is_closed(state: LinkState) -> ColumnElement[bool]:
 
 
 def is_revoked(now: datetime) -> ColumnElement[bool]:
-    """Ask for links that were revoked for good: an undo comes too late, or would change nothing."""
-    is_final = or_(Link.undo_until.is_(None), Link.undo_until <= now, Link.expires_at <= now)
+    """Ask for links that were revoked for good: an undo comes too late."""
+    is_final = or_(Link.undo_until.is_(None), Link.undo_until <= now)
     return and_(is_closed(LinkState.REVOKED), is_final)
 
 

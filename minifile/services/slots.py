@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Select, bindparam, delete, exists, func, insert, literal, or_, select, update
 
 from minifile.extensions import db
 from minifile.models import Delivery, File, Link, Slot
@@ -123,17 +123,15 @@ _TAKE = Statement(
     .values(**given("link_id", "client", "ends_at"), started_at=bindparam("now"), requests=1)
     .returning(Slot.id)
 )
+# Whether a delivery has had, or may yet get, something.
+IS_USED_DELIVERY = or_(
+    Delivery.bytes_reserved > 0, Delivery.in_flight > 0, Delivery.completed_at.is_not(None)
+)
 _IS_USED = Statement(
-    select(Delivery.id)
-    .where(
-        Delivery.slot_id == bindparam("slot_id"),
-        or_(
-            Delivery.bytes_reserved > 0,
-            Delivery.in_flight > 0,
-            Delivery.completed_at.is_not(None),
-        ),
+    select(Slot.id).where(
+        Slot.id == bindparam("slot_id"),
+        or_(Slot.is_used, exists().where(Delivery.slot_id == Slot.id, IS_USED_DELIVERY)),
     )
-    .limit(literal(1))
 )
 _DELETE = Statement(delete(Slot).where(Slot.id == bindparam("slot_id")).returning(Slot.id))
 _UNCOUNT = Statement(

@@ -27,7 +27,7 @@ from minifile.web.current import (
     uploading_visitor,
     utcnow,
 )
-from minifile.web.error_pages import answer_refusal, status_of
+from minifile.web.error_pages import answer_refusal, say_when_to_retry, status_of
 from minifile.web.lifetimes import lifetime_choices
 from minifile.web.multipart import Part, read_parts
 from minifile.web.negotiate import answer_format, is_command_line_tool
@@ -93,6 +93,7 @@ def refuse(error: MinifileError) -> Response:
         return answer_refusal(error)
     response = _upload_page(str(error))
     response.status_code = status_of(error)[0]
+    say_when_to_retry(response, error)
     return response
 
 

@@ -102,6 +102,7 @@ def uploading_visitor() -> Visitor:
     """
     check_same_site()
     proves_site = "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
+    # The session is always looked at, so that the answer varies by cookie in both cases.
     browser = _kept_browser()
     return _visitor(browser if proves_site else None, None)
 

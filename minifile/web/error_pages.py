@@ -21,17 +21,17 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.Forbidden: (403, "This is not allowed"),
     errors.NotFound: (404, "Nothing is here"),
     errors.UploadTooSlow: (408, "The upload was too slow"),
-    errors.Conflict: (409, "This does not fit what is there by now"),
+    errors.Conflict: (409, "This no longer fits"),
     errors.UploadExpired: (410, "This upload has expired"),
     errors.LinkExpired: (410, "This link has expired"),
     errors.LinkRevoked: (410, "This link has been revoked"),
     errors.LinkExhausted: (410, "No downloads are left"),
     errors.TooLateToUndo: (410, "Too late to undo"),
     errors.LinkGone: (410, "This link has ended"),
-    errors.WrongVersion: (412, "This version is not spoken here"),
+    errors.WrongVersion: (412, "This version of tus is not supported"),
     errors.TooLarge: (413, "This is too large"),
     errors.TypeRefused: (415, "This type of file is not accepted"),
-    errors.WrongContentType: (415, "The body must be declared as what it is"),
+    errors.WrongContentType: (415, "The body has the wrong content type"),
     errors.BadOption: (422, "An option is not possible"),
     errors.DigestMismatch: (422, "The file did not arrive as it was sent"),
     errors.UploadHeld: (423, "The upload is in use"),
@@ -72,15 +72,20 @@ def answer_refusal(error: errors.MinifileError) -> Response:
         log.error("link %s: %s", g.get("link_id", "-"), error)
         message = _SORRY
     response = say(status, title, message)
+    say_when_to_retry(response, error)
+    if isinstance(error, errors.WrongOffset):
+        response.headers["Upload-Offset"] = str(error.offset)
+    return response
+
+
+def say_when_to_retry(response: Response, error: errors.MinifileError) -> None:
+    """Add Retry-After for what may be otherwise in a while."""
     if isinstance(error, errors.TooManyTries):
         response.headers["Retry-After"] = str(int(error.retry_after.total_seconds()))
     if isinstance(error, errors.ServiceBusy):
         response.headers["Retry-After"] = "5"
     if isinstance(error, (errors.UploadNotReady, errors.UploadHeld)):
         response.headers["Retry-After"] = "1"
-    if isinstance(error, errors.WrongOffset):
-        response.headers["Upload-Offset"] = str(error.offset)
-    return response
 
 
 def say(status: int, title: str, message: str) -> Response:

@@ -56,6 +56,9 @@ def test_headings_stand_below_that_of_the_preview_and_skip_no_level():
     [
         pytest.param("a" * (markdown.MAX_LINE + 1), id="long-line"),
         pytest.param("a\n" * markdown.MAX_CHARACTERS, id="long-text"),
+        pytest.param("[a]: http://x/" + "a" * 3900 + "\n\n" + "[a]\n" * 3000, id="references"),
+        pytest.param("|a" * 100 + "\n" + "|-" * 100 + "\n" + "a\n" * 6000, id="table"),
+        pytest.param("*a* " * 3000, id="many-pieces"),
     ],
 )
 def test_markdown_that_could_take_long_is_left_plain(text: str):
@@ -71,10 +74,9 @@ def test_the_worst_markdown_takes_little_time(pattern: str):
     text = "\n".join([line] * (markdown.MAX_CHARACTERS // (markdown.MAX_LINE + 1)))
     before = time.process_time()
 
-    html = render_markdown(text)
+    render_markdown(text)
 
-    assert html is not None
-    assert time.process_time() - before < 2
+    assert time.process_time() - before < 1
 
 
 @pytest.mark.parametrize("extension", sorted(highlighting._LEXER_OF))

@@ -7,6 +7,7 @@ import pytest
 from cast import Sent, downloads, fetch, send, stored_link
 from conftest import browser, shell
 from flask import Flask
+from werkzeug.http import http_date
 
 FILES = {
     "a.txt": b"alpha" * 1000,
@@ -95,6 +96,19 @@ def test_a_cut_zip_is_resumed_within_its_slot(app: Flask):
     assert start.data + rest.data == whole
     assert downloads(app, sent.code) == 1
     assert fetch(shell(app), sent.zip).status_code == 410
+
+
+def test_no_date_says_that_a_zip_is_still_the_same(app: Flask, bundle: Sent):
+    before = fetch(shell(app), bundle.zip)
+    date = http_date(stored_link(app, bundle.code).created_at)
+
+    later = [
+        fetch(shell(app), bundle.zip, headers=headers)
+        for headers in ({"Range": "bytes=5-", "If-Range": date}, {"If-Modified-Since": date})
+    ]
+
+    assert "Last-Modified" not in before.headers
+    assert [answer.status_code for answer in later] == [200, 200]
 
 
 def test_a_new_name_gives_the_zip_another_tag(app: Flask, bundle: Sent):

@@ -1,5 +1,6 @@
 """Every page and state as its visitor sees it: light, dark, on a phone; accessible."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from e2e.acting import choose, limit_rate, wait_for_percent, write
 from e2e.conftest import keep_screenshot, violations
 from node_programs import NODE, run_node
 from playwright.sync_api import Page, Request
+from wire import curl
 
 pytestmark = pytest.mark.browser
 
@@ -160,6 +162,7 @@ def walk_one_file(page: Page, url: str, folder: Path):
     send(page, url, [empty(folder, "holiday-final-cut.mp4", 5_000_000)], note="The cut.", limit=3)
     yield "sender"
     link = page.get_by_label("Short link").input_value()
+    private_page = page.get_by_label("Private address of this page").input_value()
     for summary in page.locator("main .sections > details > summary").all():
         summary.click()
     yield "sender-open"
@@ -171,6 +174,13 @@ def walk_one_file(page: Page, url: str, folder: Path):
     page.context.clear_cookies()
     page.goto(link)
     yield "landing-recipient"
+    for _ in range(3):
+        curl("-o", os.devnull, link)
+    page.goto(private_page)
+    yield "sender-exhausted"
+    page.context.clear_cookies()
+    page.goto(link)
+    yield "error-exhausted"
     send(page, url, [empty(folder, LONG_NAME[-200:], 1)], password="secret")
     link = page.get_by_label("Short link").input_value()
     page.context.clear_cookies()
@@ -205,6 +215,13 @@ def walk_bundle(page: Page, url: str, folder: Path):
     yield "links"
     page.goto(link)
     yield "error-revoked"
+    send(page, url, [empty(folder, f"{number:03}.jpg", number) for number in range(300)])
+    page.locator("summary", has_text="Files").click()
+    yield "sender-300"
+    page.goto(page.get_by_label("Short link").input_value())
+    yield "landing-300"
+    page.goto(f"{url}/links/")
+    yield "links-many"
 
 
 def send(

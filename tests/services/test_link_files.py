@@ -19,6 +19,7 @@ from services.making import (
     end_delivery,
     incoming,
     make_link,
+    storage_of,
 )
 
 from minifile.errors import (
@@ -26,6 +27,7 @@ from minifile.errors import (
     BadUpload,
     BlobMissing,
     FileRemoved,
+    LinkExhausted,
     LinkExpired,
     LinkRevoked,
     MinifileError,
@@ -46,11 +48,6 @@ from minifile.services.statements import reading
 from minifile.services.uploads import Incoming
 from minifile.storage import Storage
 from minifile.values import Chunk, FileRecord, LinkRecord, Span, Visitor
-
-
-def storage_of(app: Flask) -> Storage:
-    found: Storage = app.extensions["minifile"].storage
-    return found
 
 
 def add(app: Flask, link: LinkRecord, *files: Incoming, now=NOW, **limits: Any) -> None:
@@ -333,3 +330,18 @@ def test_what_happens_while_files_are_added_leaves_no_blob_without_a_row(
     assert len(set(names(link))) == len(rows)
     assert all(isinstance(each, LinkRevoked) for each in refused)
     assert db.session.scalar(db.select(Link.state)) == ("revoked" if other == "revoke" else "open")
+
+
+def test_a_removed_file_that_was_had_does_not_give_the_limit_back(everywhere: Flask):
+    link = make_link(everywhere, b"first", b"other", max_downloads=1)
+    other = link.files[1]
+    fetch(link, link.files[0], BOB)
+    remove(everywhere, link, 0)
+
+    part = FileSpan(other.id, other.size_bytes, Span(0, other.size_bytes))
+    cut = begin_delivery(again(link), BOB, [part], fresh=True, lease=DAY, now=NOW)
+    end_delivery(cut, {}, {}, now=NOW)
+
+    assert again(link).download_count == 1
+    with pytest.raises(LinkExhausted):
+        fetch(again(link), other, CHARLIE)

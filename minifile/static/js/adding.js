@@ -42,6 +42,7 @@ function refusal(answered) {
   try {
     return words.adding.refused(JSON.parse(answered.responseText).detail);
   } catch {
+    if (answered.status === 413) return words.adding.blocked;
     return words.adding.broken;
   }
 }

@@ -67,7 +67,6 @@ function show(state) {
   if (now !== shown) showNumbers(state);
   if (now !== shown || state.fetching) movedAt = performance.now();
   shown = now;
-  if (!["open", "exhausted"].includes(state.state)) end();
 }
 
 function showNumbers(state) {

@@ -6,7 +6,7 @@
 
 import { listen } from "./upload/chooser.js";
 import { Chosen } from "./upload/chosen.js";
-import { makeLink, options } from "./upload/finish.js";
+import { makeLink, options, Refused } from "./upload/finish.js";
 import { Kept } from "./upload/kept.js";
 import { answerTabs, digestOfStart, forget, newBundle, remember } from "./upload/memory.js";
 import { pieces } from "./upload/pieces.js";
@@ -174,7 +174,7 @@ async function finish() {
     isFinishing = false;
     view.part("cancel").hidden = false;
     kept.record = recordNow();
-    refuse(refusal.message || say.refused);
+    refuse((refusal instanceof Refused && refusal.message) || say.noLink);
   }
 }
 

@@ -39,6 +39,8 @@ export const words = {
     connecting: "Connecting",
     lost: (seconds) => `The connection was lost. Trying again in ${seconds} s; nothing that arrived is sent twice.`,
     busy: (seconds) => `The server is busy. Trying again in ${seconds} s.`,
+    forgotten: (seconds) => `The server no longer has what arrived. Beginning anew in ${seconds} s.`,
+    noLink: "The server could not make the link. Try again.",
     changed: "This file was changed or moved while it was uploaded. Choose it again to send it.",
     refused: "The server did not take this file.",
     noSpace: (sentence) => `${sentence} Try again later.`,
@@ -55,8 +57,8 @@ export const words = {
     finishRetry: (seconds) => `The link could not be made yet. Trying again in ${seconds} s; the files are safe on the server.`,
 
     kept: (arrived, total, files) => `An upload of ${files} was cut off. ${arrived} of ${total} are safe on the server. Choose the same files again to go on where it was.`,
-    keptWhole: (files) => `${files} have arrived, but have no link yet.`,
-    keptMissing: (files) => `${files} of the earlier upload are still missing. Choose them too, or go on without them.`,
+    keptWhole: (files) => `An upload of ${files} has arrived, but has no link yet.`,
+    keptMissing: (files) => `The earlier upload still lacks ${files}. Choose what is missing too, or go on without it.`,
     keptPassword: "Type the link password again before you go on.",
   },
   links: {
@@ -66,13 +68,14 @@ export const words = {
     sentOf: (sent, size) => `${sent} of ${size} sent`,
     states: { fetching: "fetching", completed: "completed", handed_over: "handed over", aborted: "aborted" },
     live: "These numbers are kept up to date.",
-    offline: "The server does not answer just now. These numbers are tried again.",
+    offline: "The server does not answer just now. Trying again.",
     ended: "This link has ended, so these numbers no longer change.",
   },
   adding: {
     progress: (sent, total) => `${sent} of ${total}`,
-    checking: "All is there. It is being checked.",
+    checking: "Everything has arrived and is being checked.",
     refused: (sentence) => `${sentence} Nothing was added.`,
+    blocked: "A server in between refuses so much at once. Nothing was added. Send it as a link of its own, on the upload page.",
     broken: "The connection was lost before all had arrived. Nothing was added. Try again.",
     cancelled: "Cancelled. Nothing was added.",
   },
@@ -80,5 +83,4 @@ export const words = {
     copied: "Copied",
     byHand: "Press Ctrl+C",
   },
-  landing: {},
 };

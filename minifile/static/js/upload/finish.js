@@ -13,7 +13,7 @@ export async function makeLink(form, bundle, count, waiting) {
     const answer = await ask(form, bundle, count);
     if (answer?.ok) return (await answer.json()).manage_path;
     if (answer && (!mayDoBetter(answer) || tries >= MOST_TRIES)) {
-      throw new Refused(sentenceOf(await answer.text()), answer.status);
+      throw new Refused(sentenceOf(await answer.text()));
     }
     const seconds = Number(answer?.headers.get("Retry-After")) || Math.min(tries, 15);
     waiting(seconds);
@@ -26,12 +26,7 @@ function mayDoBetter(answer) {
   return isNotNow(answer.status) && (answer.status !== 409 || answer.headers.has("Retry-After"));
 }
 
-export class Refused extends Error {
-  constructor(sentence, status) {
-    super(sentence);
-    this.status = status;
-  }
-}
+export class Refused extends Error {}
 
 async function ask(form, bundle, count) {
   const body = new FormData();

@@ -10,12 +10,21 @@ const say = words.upload;
 export class Kept {
   /** `finish` makes the link of what is whole already. */
   constructor(card, form, { finish }) {
-    Object.assign(this, { card, form, record: recall() });
+    Object.assign(this, { card, form, record: null, elsewhere: new Set() });
     card.querySelector("[data-kept-finish]").addEventListener("click", () => finish());
     card.querySelector("[data-kept-forget]").addEventListener("click", () => this.drop());
+    this.look();
+  }
+
+  /** Look for the newest upload that is not on its way in another tab. */
+  look() {
+    const found = (this.record = recall(this.elsewhere));
     this.show();
-    const found = this.record;
-    if (found) askTabs(found.bundle, () => this.record === found && this.release());
+    if (!found) return;
+    askTabs(found.bundle, () => {
+      this.elsewhere.add(found.bundle);
+      if (this.record === found) this.look();
+    });
   }
 
   get missing() {

@@ -12,7 +12,7 @@ const NOT_NOW = [408, 409, 423, 425, 429];
 
 /**
  * `state` is waiting, sending, paused, done or failed. `changed` is called whenever something of
- * it has; `met` with a sentence about what stands in between.
+ * it has; `met` when a server in between took no more than a smaller piece.
  */
 export class Transfer {
   constructor(file, path, { endpoint, metadata, changed, met, url = null }) {
@@ -123,7 +123,7 @@ export class Transfer {
   anew() {
     this.upload.url = this.upload.options.uploadUrl = null;
     this.sent = this.offset = 0;
-    this.again(say.busy, 0);
+    this.again(say.forgotten, 0);
   }
 
   /** No answer came: the connection, the file itself, or a proxy that cuts large pieces. */
@@ -141,7 +141,7 @@ export class Transfer {
 
   smaller() {
     if (!shrink(this.piece)) return this.refuse(say.blocked, false);
-    this.met("smaller");
+    this.met();
     this.start();
   }
 
