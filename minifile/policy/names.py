@@ -53,6 +53,12 @@ def clean_path(raw: str) -> str:
     return "/".join(reversed(kept)) or FALLBACK_NAME
 
 
+def natural_order(name: str) -> list[tuple[int, int, str]]:
+    """Return what names are sorted by, as people sort them: `2.jpg` before `10.jpg`."""
+    pieces = re.findall(r"[0-9]{1,18}|[^0-9]+", name.casefold())
+    return [(0, int(piece), "") if piece[0] in "0123456789" else (1, 0, piece) for piece in pieces]
+
+
 def number_equal_names(names: Sequence[str]) -> list[str]:
     """Return clean names in their order, with a number in those that are not the first.
 

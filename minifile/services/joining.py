@@ -17,7 +17,7 @@ from minifile.codes import token_hash
 from minifile.errors import UploadHeld
 from minifile.extensions import db
 from minifile.models import PartialUpload
-from minifile.policy.names import number_equal_names
+from minifile.policy.names import natural_order, number_equal_names
 from minifile.services.bundle_rows import count_complete
 from minifile.services.new_links import insert_link
 from minifile.services.partials import Terms, read_members
@@ -114,11 +114,14 @@ def make_link(
     terms: Terms,
     now: datetime,
 ) -> NewLink:
-    """Write the link of these complete uploads, in this order, within the caller's work.
+    """Write the link of these complete uploads, sorted by name, within the caller's work.
+
+    They arrive side by side, so the order in which they were begun tells nothing.
 
     Raises UploadHeld when one of them is being deleted just now.
     """
     owner_token = derived_owner_token(name_hash(rows[0]), terms.secret)
+    rows = sorted(rows, key=lambda row: natural_order(row.filename))
     names = number_equal_names([row.filename for row in rows])
     draft = LinkRecord(
         id=0,

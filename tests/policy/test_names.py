@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from minifile.policy.names import clean_filename, clean_path, number_equal_names
+from minifile.policy.names import clean_filename, clean_path, natural_order, number_equal_names
 
 # Text with the characters that cleaning is about, and with lone surrogates.
 AWKWARD = st.text(
@@ -180,3 +180,11 @@ def test_ten_thousand_names_are_numbered_in_linear_time(names: list[str]) -> Non
     assert len(set(numbered)) == 10_000
     # It takes about 0.2 s; one loop for each name would take minutes.
     assert time.process_time() - started < 5
+
+
+def test_names_are_sorted_as_people_sort_them():
+    names = ["b/2.jpg", "B/10.jpg", "a10", "a2", "a", "Ä", "٣.txt", "²", "7" * 40, "1", ""]
+
+    assert sorted(names, key=natural_order) == [
+        "", "1", "7" * 40, "a", "a2", "a10", "b/2.jpg", "B/10.jpg", "²", "Ä", "٣.txt",
+    ]  # fmt: skip
