@@ -31,7 +31,16 @@ def keep(picture: Path) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "MINIFILE_TEST_SCREENSHOTS": folder}
-        walk = [sys.executable, "-m", "pytest", "-q", "--numprocesses=logical", *WALKS]
+        walk = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--numprocesses=logical",
+            "-m",
+            "browser",
+            *WALKS,
+        ]
         subprocess.run(walk, cwd=ROOT, env=environment, check=True)
         for old in FOLDER.glob("*.png"):
             old.unlink()

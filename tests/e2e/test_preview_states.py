@@ -79,7 +79,15 @@ def send(page: Page, url: str, folder: Path, files: dict[str, bytes]) -> str:
     return link
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(
+    "look",
+    [
+        "light",
+        "phone-dark",
+        pytest.param("dark", marks=pytest.mark.torture),
+        pytest.param("phone", marks=pytest.mark.torture),
+    ],
+)
 def test_every_preview_is_accessible_and_fits(
     look: str, server: RunningServer, open_page: Callable[..., Page], tmp_path: Path
 ):
