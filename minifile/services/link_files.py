@@ -20,6 +20,7 @@ from minifile.policy.access import check_open
 from minifile.policy.limits import check_file_count, check_link_size
 from minifile.policy.names import number_equal_names
 from minifile.services.links import lock_link
+from minifile.services.new_links import FILE_VALUES
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.services.slots import IS_USED_DELIVERY
 from minifile.services.uploads import Incoming, Rules, check_upload, store_files
@@ -124,17 +125,8 @@ def _fitting(
 
 
 def _row(link: Link, position: int, file: FileRecord) -> File:
-    return File(
-        link_id=link.id,
-        position=position,
-        filename=file.filename,
-        content_type=file.content_type,
-        size_bytes=file.size_bytes,
-        sha256=file.sha256,
-        crc32=file.crc32,
-        storage_key=file.storage_key,
-        created_at=file.created_at,
-    )
+    values = {name: getattr(file, name) for name in FILE_VALUES}
+    return File(link_id=link.id, position=position, **values)
 
 
 def _open_completed_slots(session: Session, link: Link) -> None:

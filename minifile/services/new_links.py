@@ -26,12 +26,13 @@ class CodedWork(Protocol[T_co]):
 
 # The id is the database's to give, and a new link has no downloads.
 _LINK_VALUES = LinkRecord.__dataclass_fields__.keys() - {"id", "files", "download_count"}
-_FILE_VALUES = FileRecord.__dataclass_fields__.keys() - {"id"}
+# What a file is written with, besides its link and its place there.
+FILE_VALUES = FileRecord.__dataclass_fields__.keys() - {"id"}
 _INSERT_LINK = Statement(
     insert(Link).values(**given(*_LINK_VALUES), download_count=0).returning(Link.id)
 )
 _INSERT_FILE = Statement(
-    insert(File).values(**given("link_id", "position", *_FILE_VALUES)).returning(File.id)
+    insert(File).values(**given("link_id", "position", *FILE_VALUES)).returning(File.id)
 )
 _INSERT_ACCESS = Statement(
     insert(BrowserAccess).values(
@@ -83,6 +84,6 @@ def insert_link(driver: Driver, link: LinkRecord, owner_hash: str | None) -> Lin
 
 
 def _insert_file(driver: Driver, link_id: int, position: int, file: FileRecord) -> FileRecord:
-    row = {name: getattr(file, name) for name in _FILE_VALUES}
+    row = {name: getattr(file, name) for name in FILE_VALUES}
     file_id = _INSERT_FILE.run(driver, link_id=link_id, position=position, **row)[0][0]
     return replace(file, id=file_id)

@@ -1,12 +1,15 @@
 """Links for the tests of services, made the way they really come to be."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 from conftest import NOW
 from flask import Flask
 
+from minifile.errors import MinifileError
 from minifile.extensions import db, write_transaction
 from minifile.models import File, Link
 from minifile.policy.counting import FileSpan
@@ -103,3 +106,20 @@ def codes_left() -> set[str]:
     found = set(db.session.scalars(db.select(Link.code)))
     db.session.commit()
     return found
+
+
+def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
+    """Run the calls in threads that start together; return results, or the errors raised."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> object:
+        with app.app_context():
+            barrier.wait()
+            try:
+                return call()
+            except MinifileError as error:
+                return error
+
+    db.session.commit()
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))

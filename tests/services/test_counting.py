@@ -1,8 +1,6 @@
 """What counts as a download: each rule, on both databases."""
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +13,7 @@ from services.making import (
     BOB,
     CHARLIE,
     DAY,
+    at_once,
     begin_delivery,
     end_delivery,
     make_link,
@@ -22,7 +21,7 @@ from services.making import (
 )
 from sqlalchemy import event, select, update
 
-from minifile.errors import BlobMissing, LinkExhausted, LinkExpired, LinkRevoked, MinifileError
+from minifile.errors import BlobMissing, LinkExhausted, LinkExpired, LinkRevoked
 from minifile.extensions import db
 from minifile.models import Delivery, Link, Slot
 from minifile.policy.counting import MAX_REQUESTS, FileSpan
@@ -86,28 +85,11 @@ def delivery(link: Link, at: int = 0) -> Delivery:
     return found
 
 
-def at_once(app: Flask, calls: list[Callable[[], object]]) -> list[object]:
-    """Run the calls in threads that start together; return results, or the errors raised."""
-    barrier = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], object]) -> object:
-        with app.app_context():
-            barrier.wait()
-            try:
-                return call()
-            except MinifileError as error:
-                return error
-
-    db.session.commit()
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
-
-
 def test_exactly_k_of_many_parallel_clients_are_served(everywhere: Flask):
     link = made(everywhere, HUNDRED, max_downloads=5)
     clients = [visitor(address=f"198.51.100.{n}") for n in range(16)]
 
-    results = at_once(everywhere, [lambda who=who: begin(link, who=who) for who in clients])
+    results = at_once(everywhere, *[lambda who=who: begin(link, who=who) for who in clients])
 
     assert sum(isinstance(each, Ticket) for each in results) == 5
     assert sum(isinstance(each, LinkExhausted) for each in results) == 11
@@ -117,7 +99,7 @@ def test_exactly_k_of_many_parallel_clients_are_served(everywhere: Flask):
 def test_parallel_fresh_starts_behind_one_address_are_downloads_each(everywhere: Flask):
     link = made(everywhere, HUNDRED, max_downloads=5)
 
-    results = at_once(everywhere, [lambda: begin(link)] * 12)
+    results = at_once(everywhere, *[lambda: begin(link)] * 12)
 
     assert sum(isinstance(each, Ticket) for each in results) == 5
     assert count(link) == 5
@@ -127,7 +109,9 @@ def test_the_first_ranges_of_a_client_at_once_make_one_slot(everywhere: Flask):
     link = made(everywhere, HUNDRED, max_downloads=1)
     starts = (0, 25, 50, 75)
 
-    results = at_once(everywhere, [lambda s=s: begin(link, s, s + 25, who=BROWSER) for s in starts])
+    results = at_once(
+        everywhere, *[lambda s=s: begin(link, s, s + 25, who=BROWSER) for s in starts]
+    )
 
     assert len({ticket.slot_id for ticket in results}) == 1
     assert count(link) == 1
@@ -137,7 +121,7 @@ def test_ranges_behind_the_first_bytes_join_whoever_the_client_is(everywhere: Fl
     link = made(everywhere, HUNDRED, max_downloads=1)
     begin(link, 0, 25)
 
-    results = at_once(everywhere, [lambda s=s: begin(link, s, s + 25) for s in (25, 50, 75)])
+    results = at_once(everywhere, *[lambda s=s: begin(link, s, s + 25) for s in (25, 50, 75)])
 
     assert all(isinstance(each, Ticket) for each in results)
     assert count(link) == 1
@@ -337,7 +321,7 @@ def test_a_slot_is_given_back_once_its_last_response_sent_nothing(everywhere: Fl
     link = made(everywhere, HUNDRED, max_downloads=1)
     tickets = [begin(link, 0, 50), begin(link, 50)]
 
-    at_once(everywhere, [lambda t=ticket: end(t, 0) for ticket in tickets])
+    at_once(everywhere, *[lambda t=ticket: end(t, 0) for ticket in tickets])
 
     assert count(link) == 0
 
@@ -353,7 +337,7 @@ def test_giving_back_never_counts_below_nothing(everywhere: Flask):
     link = made(everywhere, HUNDRED)
     tickets = [begin(link, who=visitor(address=f"198.51.100.{n}")) for n in range(8)]
 
-    at_once(everywhere, [lambda t=ticket: end(t, 0) for ticket in tickets])
+    at_once(everywhere, *[lambda t=ticket: end(t, 0) for ticket in tickets])
 
     assert count(link) == 0
 
@@ -453,7 +437,7 @@ def test_parallel_zips_and_files_are_counted_without_a_deadlock(everywhere: Flas
     calls = [lambda w=w: end(begin_zip(link, who=w), 100) for w in who]
     calls += [lambda w=w: end(begin(link, who=w, at=1), 100) for w in who]
 
-    results = at_once(everywhere, calls)
+    results = at_once(everywhere, *calls)
 
     assert results == [None] * 12
     assert 6 <= count(link) <= 12

@@ -1,8 +1,6 @@
 """Files that are added to a link or removed from it: rules, counting and races."""
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,6 +13,7 @@ from services.making import (
     BOB,
     CHARLIE,
     DAY,
+    at_once,
     begin_delivery,
     end_delivery,
     incoming,
@@ -30,7 +29,6 @@ from minifile.errors import (
     LinkExhausted,
     LinkExpired,
     LinkRevoked,
-    MinifileError,
     NotFound,
     StorageFull,
     TooLarge,
@@ -92,23 +90,6 @@ def count(model: type) -> int:
     found = db.session.scalar(db.select(db.func.count()).select_from(model))
     db.session.commit()
     return found or 0
-
-
-def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
-    """Run the calls in threads that start together; return results, or the errors raised."""
-    barrier = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], object]) -> object:
-        with app.app_context():
-            barrier.wait()
-            try:
-                return call()
-            except MinifileError as error:
-                return error
-
-    db.session.commit()
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def test_added_files_stand_behind_the_others_with_names_of_their_own(everywhere: Flask):
