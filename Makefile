@@ -28,10 +28,10 @@ help: ## List the targets
 run: .venv/run.installed ## Install what the server needs, then serve on http://127.0.0.1:8000
 	@$(BIN)/python -m minifile serve $(ARGS)
 
-test: .venv/test.installed .venv/node.installed ## Install what the tests need, then run them all but the torture
+test: .venv/test.installed .venv/node.installed .venv/swift.installed ## Install what the tests need, then run them all but the torture
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 $(ARGS)
 
-torture: .venv/test.installed .venv/node.installed ## Run the large and slow tests, one at a time
+torture: .venv/test.installed .venv/node.installed .venv/swift.installed ## Run the large and slow tests, one at a time
 	$(BIN)/python -m pytest -m torture --timeout=3600 $(ARGS)
 
 bench: .venv/run.installed .bench/peers.installed .bench/node.installed ## Measure beside the peers, minutes long; writes docs/performance.md
@@ -62,6 +62,10 @@ pins: | $(BIN)/python ## Remake requirements/*.txt from pyproject.toml, keeping 
 	$(COMPILE) --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(COMPILE) --extra postgres --extra s3 --extra gcs --extra redis --constraint requirements/dev.txt \
+		--output-file requirements/engines.txt
+	printf 'swift\nkeystonemiddleware\n' | $(BIN)/uv pip compile - --quiet $(UPGRADE) --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-config --output-file requirements/swift.txt
 
 upgrade: UPGRADE = --upgrade
 upgrade: pins ## Remake requirements/*.txt with the newest versions that pyproject.toml allows
@@ -96,6 +100,13 @@ endef
 	@echo "Installing tests/node/package-lock.json into .venv/node"
 	@rm -rf .venv/node && mkdir -p .venv/node && cp tests/node/*.js* tests/node/.npmrc .venv/node
 	@PATH="$$PWD/.venv/bin:$$PATH" npm ci --prefix .venv/node --ignore-scripts --silent
+	@touch $@
+
+# The S3 server of the tests. Its packages are many, and none of ours.
+.venv/swift.installed: requirements/swift.txt $(BIN)/python
+	@echo "Installing requirements/swift.txt into .venv/swift"
+	@$(BIN)/python -m venv --clear .venv/swift
+	@.venv/swift/bin/python -m pip install --quiet --require-hashes --requirement $<
 	@touch $@
 
 .bench/peers.installed: requirements/bench.txt $(BIN)/python

@@ -98,7 +98,7 @@ def test_only_the_settings_read_the_environment():
         or (isinstance(node, ast.ImportFrom) and node.module == "os")
     }
 
-    assert reading == {"config.py"}
+    assert reading == {"config/loading.py"}
 
 
 def test_the_core_reads_no_clock():

@@ -5,25 +5,34 @@ A blob is named by a random key (`codes.new_key`), is written once, and never ch
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import BinaryIO, Protocol
 
 from minifile.storage.local import LocalStorage
-from minifile.values import Chunk, StoredBlob
+from minifile.values import Chunk, Span, StoredBlob
 
 
 class Batch(Protocol):
     """The blobs of one upload; whatever is not kept is gone when the batch ends."""
 
-    def put(self, key: str, chunks: Iterable[Chunk]) -> None:
+    def new_key(self) -> str:
+        """Return a random key for `put` (`codes.new_key`)."""
+
+    def put(self, key: str, chunks: Iterable[Chunk], *, size_bytes: int | None = None) -> None:
         """Write the chunks as a blob; when this returns they are on stable storage.
 
-        Each chunk has been used up when the next is asked for: its buffer is filled again.
-        When the iterable or the storage raises, nothing of the blob is left and the error goes
-        on. Raises StorageFull when there is no space.
+        `size_bytes` is what they will come to at most, where that is known. Each chunk has been
+        used up when the next is asked for: its buffer is filled again. Nothing of the blob can be
+        read before this returns. When the iterable or the storage raises, nothing of the blob is
+        left and the error goes on. Raises StorageFull when there is no space, and
+        StorageUnavailable.
         """
 
     def keep(self) -> None:
-        """Keep what was put, also when the batch ends with an error."""
+        """Keep what was put, also when the batch ends with an error.
+
+        Raises StorageUnavailable when a sweep may have taken some of it for orphans.
+        """
 
 
 class PartialBlob(Protocol):
@@ -68,10 +77,15 @@ class Storage(Protocol):
         is true for the key. Raises BlobHeld while another holds it, and BlobMissing.
         """
 
-    def open(self, key: str) -> BinaryIO:
-        """Open a blob for reading; deleting it later does not end what was opened.
+    has_files: bool
+    """Whether what `open` returns is a file of this machine, with a descriptor for `sendfile`."""
 
-        Raises BlobMissing when there is none.
+    def open(self, key: str, span: Span | None = None) -> BinaryIO:
+        """Open a blob for reading; `span` says which bytes will be asked for, if not all.
+
+        Positions are those of the whole blob. When it is deleted later, reading goes on to its
+        end or raises OSError; it never ends early without one. Raises BlobMissing when there is
+        none, and StorageUnavailable.
         """
 
     def size(self, key: str) -> int:
@@ -85,6 +99,14 @@ class Storage(Protocol):
 
     def is_being_written(self, key: str) -> bool:
         """Say whether a live upload holds the key. After a crash nobody does."""
+
+    def signed_url(
+        self, key: str, *, disposition: str, content_type: str, lifetime: timedelta
+    ) -> str | None:
+        """Return an address at which anybody can fetch the blob for a while, with these headers.
+
+        Nothing is asked of the storage. None where there are no such addresses.
+        """
 
     def free_bytes(self) -> int | None:
         """Return how many bytes are free, or None where that can't be said."""

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from minifile.codes import new_key
 from minifile.errors import BlobMissing, StorageUnavailable
 from minifile.storage.appending import LocalPartialBlob, appending
 from minifile.storage.files import (
@@ -27,7 +28,7 @@ from minifile.storage.files import (
     sync_folder,
     write_all,
 )
-from minifile.values import Chunk, StoredBlob
+from minifile.values import Chunk, Span, StoredBlob
 
 _FOLDER = re.compile("[0-9a-f]{2}")
 _BLOB = re.compile(r"[0-9a-f]{32}(\.part)?")
@@ -45,6 +46,8 @@ class LocalStorage:
 
     `sync=False` leaves out every fsync. It is for measuring what they cost, and no setting.
     """
+
+    has_files = True
 
     def __init__(self, root: str | Path, *, sync: bool = True) -> None:
         self.root = Path(root).expanduser().absolute()
@@ -66,7 +69,7 @@ class LocalStorage:
         with appending(self.path(key), begins=begins, sync=self.sync) as blob:
             yield blob
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, _span: Span | None = None) -> BinaryIO:
         try:
             # Without a buffer of its own: it is sent by `sendfile`, or read in large pieces.
             return io.FileIO(f"{self.root}/{relative_path(key)}")
@@ -106,6 +109,9 @@ class LocalStorage:
                     return True
         return False
 
+    def signed_url(self, _key: str, **_headers: object) -> None:
+        return None
+
     def free_bytes(self) -> int | None:
         try:
             found = os.statvfs(self.root)
@@ -136,7 +142,16 @@ class LocalBatch:
         self._keys: list[str] = []
         self._descriptors: list[int] = []
 
-    def put(self, key: str, chunks: Iterable[Chunk]) -> None:
+    def new_key(self) -> str:
+        return new_key()
+
+    def put(
+        self,
+        key: str,
+        chunks: Iterable[Chunk],
+        *,
+        size_bytes: int | None = None,  # noqa: ARG002 (a file grows by itself)
+    ) -> None:
         path = self._storage.path(key)
         part = path.with_name(key + PART)
         try:

@@ -1,0 +1,133 @@
+"""Settings: every key with its default, unit and one comment."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from minifile.config.urls import check_database_url, check_public_url, check_storage_url
+from minifile.units import parse_size, read_duration, read_grace, read_off, split
+from minifile.values import Limits
+
+# Threads of a server process whose own number is not known (see server/sizing.py for ours).
+DEFAULT_THREADS = 200
+
+Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(gt=timedelta(0))]
+Grace = Annotated[timedelta, BeforeValidator(read_grace), Field(ge=timedelta(0))]
+Names = Annotated[tuple[str, ...], BeforeValidator(split)]
+Durations = Annotated[tuple[Duration, ...], BeforeValidator(split), Field(min_length=1)]
+RateLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(read_off)]
+
+
+class Settings(BaseModel):
+    """The settings of one instance, checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # The folder that holds the database, the secret key and the uploads.
+    instance_path: Path
+    # Signs the cookie. Made and kept in the instance folder when not given.
+    secret_key: str = Field(min_length=16, repr=False)
+    # Where rows live. The default is minifile.sqlite in the instance folder.
+    database_url: Annotated[str, AfterValidator(check_database_url)] = Field(repr=False)
+    # Where bytes live. The default is the folder uploads in the instance folder.
+    storage_url: Annotated[str, AfterValidator(check_storage_url)] = Field(repr=False)
+    # The address that links begin with, such as https://files.example.org. Default: the Host asked.
+    public_url: Annotated[str, AfterValidator(check_public_url)] | None = None
+    # Host names the server answers to. Default: its own names, localhost and IP addresses.
+    trusted_hosts: Names = ()
+    # How many proxies in front may be believed about the visitor's address.
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    # The largest file, in bytes.
+    max_file_size: Size = 2 * 2**30
+    # The largest upload as a whole, in bytes.
+    max_link_size: Size = 10 * 2**30
+    # How many files one link may hold.
+    max_link_files: int = Field(default=1000, ge=1, le=10_000)
+    # Accepted types: extensions and media types (pdf, .docx, image/*). Empty accepts all.
+    allowed_types: Names = ()
+    # Refused types, written the same way.
+    blocked_types: Names = ()
+    # How long a link lives when the sender does not say.
+    default_lifetime: Duration = timedelta(days=1)
+    # How long a link may live at most.
+    max_lifetime: Duration = Field(default=timedelta(days=30), validate_default=True)
+    # The lifetimes offered on the upload page.
+    lifetime_choices: Durations = (
+        timedelta(hours=1),
+        timedelta(days=1),
+        timedelta(days=7),
+        timedelta(days=30),
+    )
+    # How many characters a code has.
+    code_length: int = Field(default=10, ge=8, le=64)
+    # How often expired links are purged.
+    purge_interval: Duration = timedelta(hours=1)
+    # How long the sender may undo a revoke; the bytes are kept until then. 0: not at all.
+    revoke_grace: Grace = timedelta(minutes=10)
+    # How long a client may come back to a download it began.
+    delivery_lease: Duration = Field(default=timedelta(hours=24), le=timedelta(hours=24))
+    # How long a resumable upload that nobody goes on with is kept.
+    partial_lifetime: Duration = timedelta(days=1)
+    # Uploads are refused when less than this would stay free on the storage, in bytes.
+    keep_free: Size = 2**30
+    # How long a stopping server waits for transfers.
+    stop_timeout: Duration = timedelta(minutes=10)
+    # A request whose headers are not complete after so long is given up.
+    header_timeout: Duration = timedelta(seconds=30)
+    # A body that sends nothing for so long is given up.
+    body_idle_timeout: Duration = timedelta(seconds=60)
+    # A body that arrives more slowly than this on average is given up, in bytes a second.
+    body_min_rate: Size = 1024
+    # Wrong link passwords for one link from one address in 15 minutes.
+    rate_wrong_passwords: RateLimit = 10
+    # Wrong passwords for one link from all addresses in 15 minutes.
+    rate_wrong_passwords_link: RateLimit = 100
+    # Unknown codes asked for from one address in 10 minutes.
+    rate_unknown_codes: RateLimit = 60
+    # Links made from one address in a minute.
+    rate_uploads: RateLimit = 300
+    # Resumable uploads begun from one address in a minute.
+    rate_partial_uploads: RateLimit = 3000
+    # Uploads and downloads from one address at once in a process. Default: half of its threads.
+    max_transfers_per_address: int | None = Field(default=None, ge=1)
+    # Who sends the bytes of files without a download limit: minifile itself (stream), or the nginx
+    # in front, told by X-Accel-Redirect (x-accel; docs/deploy.md).
+    download_mode: Literal["stream", "x-accel"] = "stream"
+    # Where to report a security problem (a mailto: or https: address), for security.txt.
+    security_contact: str | None = None
+
+    @field_validator("max_lifetime")
+    @classmethod
+    def _check_lifetimes(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        if value < info.data.get("default_lifetime", timedelta(0)):
+            raise ValueError("shorter than DEFAULT_LIFETIME")
+        return value
+
+    @property
+    def uses_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            max_file_size=self.max_file_size,
+            max_link_size=self.max_link_size,
+            max_link_files=self.max_link_files,
+            default_lifetime=self.default_lifetime,
+            max_lifetime=self.max_lifetime,
+            keep_free=self.keep_free,
+            code_length=self.code_length,
+            allowed_types=self.allowed_types,
+            blocked_types=self.blocked_types,
+        )
