@@ -69,7 +69,7 @@ class LocalStorage:
         with appending(self.path(key), begins=begins, sync=self.sync) as blob:
             yield blob
 
-    def open(self, key: str, _span: Span | None = None) -> BinaryIO:
+    def open(self, key: str, span: Span | None = None) -> BinaryIO:  # noqa: ARG002 (any is there)
         try:
             # Without a buffer of its own: it is sent by `sendfile`, or read in large pieces.
             return io.FileIO(f"{self.root}/{relative_path(key)}")
@@ -109,7 +109,7 @@ class LocalStorage:
                     return True
         return False
 
-    def signed_url(self, _key: str, **_headers: object) -> None:
+    def signed_url(self, key: str, **_headers: object) -> None:  # noqa: ARG002 (asked by name)
         return None
 
     def free_bytes(self) -> int | None:
