@@ -167,7 +167,7 @@ class StorageContract:
 
         assert keys(storage) == []
 
-    def test_what_was_opened_is_read_to_its_end_although_it_is_deleted(
+    def test_what_was_opened_never_ends_early_without_an_error_when_it_is_deleted(
         self, storage: Storage
     ) -> None:
         key = keep(storage, b"x" * 1_000_000)
@@ -175,8 +175,12 @@ class StorageContract:
         with storage.open(key) as blob:
             start = blob.read(10)
             storage.delete(key)
+            try:
+                rest = blob.read()
+            except OSError:
+                return
 
-            assert start + blob.read() == b"x" * 1_000_000
+        assert start + rest == b"x" * 1_000_000
 
     def test_every_blob_is_listed_with_size_and_age(self, storage: Storage) -> None:
         expected = {keep(storage, b"x" * size): size for size in (0, 1, 5000)}
