@@ -178,6 +178,9 @@ class _Connection:
         """Return who signs addresses when the credentials have no key of their own."""
         if hasattr(self.credentials, "sign_bytes"):
             return {}
+        if not hasattr(self.credentials, "service_account_email"):
+            raise StorageUnavailable("These credentials can't sign: use a service account.")
+        # Google signs for it, at the cost of a request.
         self.credentials.refresh(Request())
         return {
             "service_account_email": self.credentials.service_account_email,

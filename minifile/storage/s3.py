@@ -26,7 +26,7 @@ from minifile.values import Span
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
-_TRIES = 4
+_TRIES = 3
 # Connections that are kept for the next request; more may be open at once.
 _KEPT_CONNECTIONS = 64
 # Objects are copied within the bucket: what is waited for is its answer.
@@ -38,7 +38,7 @@ class S3Objects:
 
     piece_bytes = 8 * 2**20
     most_pieces = 10_000
-    pieces_at_once = 3
+    pieces_at_once = 2
     least_joined_bytes = 5 * 2**20
 
     def __init__(self, address: BucketAddress) -> None:

@@ -10,7 +10,7 @@ import pytest
 from minifile.codes import new_key
 from minifile.errors import BlobHeld, BlobMissing
 from minifile.storage import PartialBlob, Storage
-from minifile.values import Chunk
+from minifile.values import Chunk, Span
 
 
 @contextmanager
@@ -222,6 +222,43 @@ class StorageContract:
         storage.check()
 
         assert keys(storage) == []
+
+    @pytest.mark.parametrize("is_known", [True, False], ids=["known size", "unknown size"])
+    def test_a_large_blob_is_read_back(self, storage: Storage, is_known: bool) -> None:
+        chunks = [bytes([number]) * 700_001 for number in range(30)]
+        size_bytes = sum(map(len, chunks))
+        key = new_key()
+
+        with storage.batch() as batch:
+            batch.put(key, iter(chunks), size_bytes=size_bytes if is_known else None)
+            batch.keep()
+
+        assert storage.size(key) == size_bytes
+        with storage.open(key, Span(size_bytes - 10, size_bytes)) as blob:
+            blob.seek(size_bytes - 10)
+            assert blob.read(10) == chunks[-1][-10:]
+        with storage.open(key) as blob:
+            assert blob.read() == b"".join(chunks)
+
+    def test_a_large_partial_blob_grows_in_many_goes(self, storage: Storage) -> None:
+        key, whole = new_key(), b""
+        for number, size_bytes in enumerate([1, 2, 3_000_000, 4, 18_000_000, 5, 6, 2_500_000]):
+            part = bytes([number]) * size_bytes
+            with going_on(storage, key, len(whole)) as blob:
+                for start in range(0, size_bytes, 1_000_000):
+                    blob.write(part[start : start + 1_000_000])
+                head = blob.head(20)
+            whole += part
+            assert head == whole[:20]
+
+        with going_on(storage, key, len(whole)) as blob:
+            blob.finish()
+
+        assert [(each.size_bytes, each.partial) for each in storage.blobs()] == [
+            (len(whole), False)
+        ]
+        with storage.open(key) as found:
+            assert found.read() == whole
 
     def test_a_partial_blob_grows_in_several_goes(self, storage: Storage) -> None:
         key = new_key()
