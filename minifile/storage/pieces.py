@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from itertools import chain
+from queue import Empty, SimpleQueue
 
 from minifile.errors import BlobMissing, StorageUnavailable
 from minifile.storage.objects import Objects, ObjectWriter
@@ -19,14 +21,14 @@ def write_object(
     objects: Objects, name: str, chunks: Iterable[Chunk], size_bytes: int | None
 ) -> None:
     """Write the chunks as one object, `size_bytes` at most. Nothing is left when it fails."""
-    piece_bytes = size_of_pieces(objects, size_bytes)
-    pieces = _pieces(chunks, piece_bytes)
+    filling = _Filling(size_of_pieces(objects, size_bytes))
+    pieces = filling.pieces(chunks)
     first = next(pieces)
     try:
-        if len(first) < piece_bytes:
+        if len(first) < filling.piece_bytes:
             objects.put(name, first)
         else:
-            _write_pieces(objects, name, first, pieces, piece_bytes)
+            _write_pieces(objects, name, chain([first], pieces), filling)
     except BlobMissing:
         raise StorageUnavailable("The storage has lost what was sent to it.") from None
 
@@ -39,35 +41,49 @@ def size_of_pieces(objects: Objects, size_bytes: int | None) -> int:
     return max(objects.piece_bytes, -(-least // _MIB) * _MIB)
 
 
-def _pieces(chunks: Iterable[Chunk], piece_bytes: int) -> Iterator[bytearray]:
-    """Yield the bytes in pieces of one size; the last one is smaller, and may be empty."""
-    piece = bytearray()
-    for chunk in chunks:
-        view = memoryview(chunk)
-        while view:
-            missing = piece_bytes - len(piece)
-            piece += view[:missing]
-            view = view[missing:]
-            if len(piece) == piece_bytes:
-                yield piece
-                piece = bytearray()
-    yield piece
+class _Filling:
+    """Makes pieces of one size from chunks, in buffers that are used again once they are sent."""
+
+    def __init__(self, piece_bytes: int) -> None:
+        self.piece_bytes = piece_bytes
+        self._free: SimpleQueue[bytearray] = SimpleQueue()
+
+    def pieces(self, chunks: Iterable[Chunk]) -> Iterator[bytearray]:
+        """Yield the bytes in pieces; the last one is smaller, and may be empty."""
+        piece, at = bytearray(), 0
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                taken = view[: self.piece_bytes - at]
+                # Beyond the end of a new buffer this makes it longer.
+                piece[at : at + len(taken)] = taken
+                at, view = at + len(taken), view[len(taken) :]
+                if at == self.piece_bytes:
+                    yield piece
+                    piece, at = self._buffer(), 0
+        del piece[at:]
+        yield piece
+
+    def give_back(self, piece: bytearray) -> None:
+        """Take a piece that has been sent."""
+        self._free.put(piece)
+
+    def _buffer(self) -> bytearray:
+        try:
+            return self._free.get_nowait()
+        except Empty:
+            return bytearray()
 
 
 def _write_pieces(
-    objects: Objects,
-    name: str,
-    first: bytearray,
-    others: Iterator[bytearray],
-    piece_bytes: int,
+    objects: Objects, name: str, pieces: Iterable[bytearray], filling: _Filling
 ) -> None:
-    at_once = max(1, min(objects.pieces_at_once, _MEMORY_BYTES // piece_bytes - 1))
+    at_once = max(1, min(objects.pieces_at_once, _MEMORY_BYTES // filling.piece_bytes - 1))
     writer = objects.begin(name)
     try:
         with ThreadPoolExecutor(at_once, thread_name_prefix="pieces") as pool:
-            sending = _Sending(writer, pool, at_once)
-            sending.add(first)
-            for piece in others:
+            sending = _Sending(writer, pool, at_once, filling)
+            for piece in pieces:
                 if piece:
                     sending.add(piece)
             sending.finish()
@@ -81,8 +97,11 @@ def _write_pieces(
 class _Sending:
     """The pieces of one object on their way."""
 
-    def __init__(self, writer: ObjectWriter, pool: ThreadPoolExecutor, at_once: int) -> None:
+    def __init__(
+        self, writer: ObjectWriter, pool: ThreadPoolExecutor, at_once: int, filling: _Filling
+    ) -> None:
         self._writer, self._pool, self._at_once = writer, pool, at_once
+        self._filling = filling
         self._running: set[Future[None]] = set()
         self._count = 0
 
@@ -91,10 +110,14 @@ class _Sending:
         while len(self._running) >= self._at_once:
             self._collect(wait(self._running, return_when=FIRST_COMPLETED).done)
         self._count += 1
-        self._running.add(self._pool.submit(self._writer.add, self._count, piece))
+        self._running.add(self._pool.submit(self._send, self._count, piece))
 
     def finish(self) -> None:
         self._collect(set(self._running))
+
+    def _send(self, number: int, piece: bytearray) -> None:
+        self._writer.add(number, piece)
+        self._filling.give_back(piece)
 
     def _collect(self, done: set[Future[None]]) -> None:
         self._running -= done
