@@ -13,6 +13,7 @@ from minifile.extensions import csrf, db, init_database
 from minifile.services import rate_limits
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
+from minifile.storage.locks import FileLocks, Locks
 from minifile.web import assets, error_pages, filters, headers, hosts, proxies, routing, sessions
 from minifile.web.current import Instance, utcnow
 from minifile.web.transfers import Transfers
@@ -33,7 +34,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
     init_database(app)
     app.extensions["minifile"] = Instance(
         settings=checked,
-        storage=open_storage(checked.storage_url),
+        storage=open_storage(checked.storage_url, _locks(checked)),
         rates=_rate_limits(app, checked),
         migrations=migrations_path(),
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
@@ -86,6 +87,10 @@ def _counters_engine(app: Flask, settings: Settings) -> Engine:
         return rate_limits.open_counters_engine(str(settings.instance_path / "rate_limits.sqlite"))
     with app.app_context():
         return db.engine
+
+
+def _locks(settings: Settings) -> Locks:
+    return FileLocks(settings.instance_path / "locks")
 
 
 def _set_up_web(app: Flask, settings: Settings) -> None:

@@ -28,6 +28,8 @@ from minifile.extensions import db
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 
+pytest_plugins = ["buckets"]
+
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"

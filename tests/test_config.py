@@ -132,8 +132,8 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(folder: Path):
         ("public_url", "https://files.example.org/?x=1", "without a path"),
         ("public_url", "https://[files.example.org", "Invalid IPv6 URL"),
         ("download_mode", "redirect", "'stream' or 'x-accel'"),
-        ("storage_url", "s3://bucket", "must begin with file:"),
-        ("storage_url", "/srv/uploads", "must begin with file:"),
+        ("storage_url", "/srv/uploads", "must begin with file:, s3:// or gs://"),
+        ("storage_url", "s3:bucket", "must begin with file:, s3:// or gs://"),
         ("secret_key", "short", "at least 16 characters"),
     ],
 )
@@ -154,7 +154,7 @@ def test_every_bad_value_is_named_in_one_message(folder: Path, monkeypatch: pyte
     monkeypatch.setenv("MINIFILE_MAX_FILE_SIZE", "big")
     monkeypatch.setenv("MINIFILE_MAX_LIFETIME", "1h")
     monkeypatch.setenv("MINIFILE_PUBLIC_URL", "https://files.example.org/share")
-    monkeypatch.setenv("MINIFILE_STORAGE_URL", "s3://bucket")
+    monkeypatch.setenv("MINIFILE_STORAGE_URL", "s3://b")
     monkeypatch.setenv("MINIFILE_PUBLIC_ULR", "https://files.example.org")
 
     said = refusal()

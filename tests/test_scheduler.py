@@ -99,7 +99,7 @@ def test_a_blob_that_can_not_be_deleted_is_logged_and_tried_again_an_interval_la
         clock.shift(HOUR)
 
         assert due(app)
-    assert "can't be deleted; its row stays" in caplog.text
+    assert "can't be deleted; the next purge tries again" in caplog.text
     with app.app_context():
         assert codes_left() == set()
 

@@ -3,6 +3,11 @@
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from minifile.config.buckets import parse_bucket_url
+
+# By scheme: a module that speaks to the bucket, and the extra that installs it.
+_BUCKET_MODULES = {"s3": ("botocore", "s3"), "gs": ("google.cloud.storage", "gcs")}
+
 
 def check_public_url(url: str) -> str:
     parts = urlsplit(url)
@@ -13,14 +18,29 @@ def check_public_url(url: str) -> str:
 
 
 def check_storage_url(url: str) -> str:
-    if not url.startswith("file:"):
-        raise ValueError("must begin with file:")
+    scheme = url.partition(":")[0]
+    if scheme == "file":
+        return url
+    if scheme not in _BUCKET_MODULES or not url.startswith(f"{scheme}://"):
+        raise ValueError("must begin with file:, s3:// or gs://")
+    parse_bucket_url(url)
+    module, extra = _BUCKET_MODULES[scheme]
+    if not _is_installed(module):
+        raise ValueError(f"{scheme}:// needs the extra: pip install 'minifile[{extra}]'")
     return url
 
 
 def check_database_url(url: str) -> str:
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
-    if not url.startswith("sqlite") and find_spec("psycopg") is None:
+    if not url.startswith("sqlite") and not _is_installed("psycopg"):
         raise ValueError("PostgreSQL needs the extra: pip install 'minifile[postgres]'")
     return url
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        # A package above it is missing.
+        return False

@@ -4,7 +4,6 @@ Mark → commit → delete bytes → delete rows, a page at a time, with rests. 
 loses its row only: the bytes are the link's.
 """
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -12,11 +11,10 @@ from sqlalchemy import delete, select, update
 
 from minifile.extensions import db, release_connection
 from minifile.models import PartialUpload
+from minifile.services.orphans import delete_blob
 from minifile.services.pacing import ROWS, read_page, unhurried, unhurried_transaction
 from minifile.storage import Storage
 from minifile.values import PartialState
-
-log = logging.getLogger("minifile")
 
 _PENDING = (PartialState.OPEN, PartialState.COMPLETE)
 
@@ -31,16 +29,6 @@ def purge_partial_uploads(*, storage: Storage, now: datetime) -> int:
         count += _delete_marked(storage)
     _delete_joined(now)
     return count
-
-
-def delete_blob(key: str, storage: Storage) -> bool:
-    """Delete a blob and say whether it is gone; one that can't be deleted must not keep others."""
-    try:
-        storage.delete(key)
-    except OSError:
-        log.exception("the blob %s can't be deleted; its row stays for the next purge", key)
-        return False
-    return True
 
 
 def _page_of_expired(now: datetime, after_id: int) -> Sequence[tuple[int, str]]:

@@ -5,7 +5,6 @@ in between. Adding keeps the order of every upload: bytes first, then rows. Remo
 way round: a crash in between leaves a blob without a row, which the purge sweeps.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,13 +20,12 @@ from minifile.policy.limits import check_file_count, check_link_size
 from minifile.policy.names import number_equal_names
 from minifile.services.links import lock_link
 from minifile.services.new_links import FILE_VALUES
+from minifile.services.orphans import delete_blob
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.services.slots import IS_USED_DELIVERY
 from minifile.services.uploads import Incoming, Rules, check_upload, store_files
 from minifile.storage import Batch, Storage
 from minifile.values import FileRecord, Limits, LinkRecord, Visitor
-
-log = logging.getLogger("minifile")
 
 
 def add_files(
@@ -77,10 +75,8 @@ def remove_file(link: LinkRecord, file_id: int, *, storage: Storage, now: dateti
             raise BadOption("A link needs a file, and this is its last. Revoke the link instead.")
         _keep_counted(session, file_id)
         session.execute(delete(File).where(File.id == file_id))
-    try:
-        storage.delete(key)
-    except OSError:
-        log.exception("the blob of a removed file can't be deleted now; the purge sweeps it")
+    # What can't be deleted now is swept by the purge.
+    delete_blob(key, storage)
 
 
 def _keep_counted(session: Session, file_id: int) -> None:

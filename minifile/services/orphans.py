@@ -1,20 +1,40 @@
 """Orphans: blobs without a row, which crashes leave, and their sweep."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
 
 from sqlalchemy import select
 
+from minifile.errors import StorageUnavailable
 from minifile.models import File, PartialUpload
 from minifile.services.pacing import ROWS, read_page, unhurried
 from minifile.storage import Storage
 from minifile.values import StoredBlob
 
+log = logging.getLogger("minifile")
+
+
+def delete_blob(key: str, storage: Storage) -> bool:
+    """Delete a blob and say whether it is gone; one that can't be deleted must not keep others."""
+    try:
+        storage.delete(key)
+    except StorageUnavailable as error:
+        log.warning("the blob %s can't be deleted now, the next purge tries again: %s", key, error)
+        return False
+    except OSError:
+        log.exception("the blob %s can't be deleted; the next purge tries again", key)
+        return False
+    return True
+
 
 def sweep_orphans(storage: Storage) -> int:
-    """Delete blobs that no row names and no upload is writing; return how many."""
-    count = 0
+    """Delete blobs that no row names and no upload is writing; return how many.
+
+    What was begun of a blob, and is none yet, goes with them.
+    """
+    count = storage.sweep_unfinished()
     for blob in orphan_blobs(storage):
         storage.delete(blob.key)
         count += 1

@@ -13,6 +13,7 @@ from minifile.models import PartialUpload
 from minifile.policy.limits import check_link_size
 from minifile.services.bundle_rows import hold_bundle, keep_bundle, size_of, size_of_bundle
 from minifile.services.commits import commit
+from minifile.services.orphans import delete_blob
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
 from minifile.services.statements import Driver, Row, Statement, given, reading
 from minifile.storage import Storage
@@ -223,11 +224,14 @@ def mark_complete(driver: Driver, row: PartialRecord) -> bool:
 
 
 def discard(row: PartialRecord, *, storage: Storage) -> bool:
-    """Delete an upload that belongs to no link: mark, bytes, row. Say whether it did."""
+    """Delete an upload that belongs to no link: mark, bytes, row. Say whether it did.
+
+    Where the bytes can't be deleted now the mark stays, and the purge goes on.
+    """
     if not commit(lambda driver: _MARK_DELETING.run(driver, row_id=row.id), durable=False):
         return False
-    storage.delete(row.storage_key)
-    forget(row)
+    if delete_blob(row.storage_key, storage):
+        forget(row)
     return True
 
 

@@ -59,12 +59,17 @@ def read_text(reading: Reading, file: FileRecord, *, storage: Storage) -> TextPr
     Raises FileRemoved or BlobMissing before anything was counted.
     """
     with noticing_removal(file), storage.open(file.storage_key) as blob:
-        head = blob.read(previews.TEXT_BYTES)
+        head = _read_up_to(blob, previews.TEXT_BYTES)
     is_whole = file.size_bytes <= len(head)
     text = previews.decode_text(head, is_whole=is_whole)
     if text is not None:
         count_preview(reading)
     return TextPreview(text, is_whole)
+
+
+def _read_up_to(blob: BinaryIO, size_bytes: int) -> bytes:
+    """Read so many bytes, or all there are; a single read may return fewer."""
+    return b"".join(iter(lambda: blob.read(size_bytes - blob.tell()), b""))
 
 
 def count_preview(reading: Reading) -> None:

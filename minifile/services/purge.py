@@ -31,8 +31,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from minifile.extensions import db, release_connection
 from minifile.models import BrowserAccess, Delivery, File, Link, PartialUpload, Slot
 from minifile.services.clients import destroy_old_salts
-from minifile.services.expiry import delete_blob, purge_partial_uploads
-from minifile.services.orphans import sweep_orphans
+from minifile.services.expiry import purge_partial_uploads
+from minifile.services.orphans import delete_blob, sweep_orphans
 from minifile.services.pacing import (
     ROWS,
     pages_until_gone,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from minifile.codes import new_key, new_token, token_hash
+from minifile.codes import new_token, token_hash
 from minifile.errors import BadOption, BadUpload, DigestMismatch
 from minifile.extensions import release_connection
 from minifile.policy.lifetimes import check_lifetime, parse_lifetime
@@ -163,10 +163,11 @@ def store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> Fi
     """Store one file, judging it on the way. `taken` is what its link holds already, in bytes."""
     check_file_size(incoming.size_bytes or 0, rules.limits)
     filename = clean_path(incoming.filename)
-    key = new_key()
+    key = batch.new_key()
+    most = incoming.size_bytes or min(rules.limits.max_file_size, rules.limits.max_link_size)
     with Checksums() as sums:
         meter = _Meter(incoming, filename, rules, taken, sums)
-        batch.put(key, meter.chunks())
+        batch.put(key, meter.chunks(), size_bytes=most)
         return FileRecord(
             id=0,
             filename=filename,

@@ -8,7 +8,10 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import BinaryIO, Protocol
 
+from minifile.config.buckets import BucketAddress, parse_bucket_url
 from minifile.storage.local import LocalStorage
+from minifile.storage.locks import Locks
+from minifile.storage.objects import Objects
 from minifile.values import Chunk, Span, StoredBlob
 
 
@@ -97,6 +100,12 @@ class Storage(Protocol):
     def blobs(self) -> Iterator[StoredBlob]:
         """Yield every blob, whole and partial, in no order."""
 
+    def sweep_unfinished(self) -> int:
+        """Delete what crashes left that is no blob, whole or partial; return how many.
+
+        What a live upload holds is left alone.
+        """
+
     def is_being_written(self, key: str) -> bool:
         """Say whether a live upload holds the key. After a crash nobody does."""
 
@@ -115,6 +124,22 @@ class Storage(Protocol):
         """Raise StorageUnavailable when blobs can't be written here."""
 
 
-def open_storage(url: str) -> Storage:
-    """Return the storage that a STORAGE_URL names."""
-    return LocalStorage(url.removeprefix("file:").removeprefix("//"))
+def open_storage(url: str, locks: Locks) -> Storage:
+    """Return the storage that a STORAGE_URL names; a bucket says by `locks` who is writing."""
+    scheme = url.partition(":")[0]
+    if scheme == "file":
+        return LocalStorage(url.removeprefix("file:").removeprefix("//"))
+    # The clients of buckets are extras, and take a while to load.
+    from minifile.storage.bucket import BucketStorage
+
+    return BucketStorage(_open_bucket(parse_bucket_url(url)), locks)
+
+
+def _open_bucket(address: BucketAddress) -> Objects:
+    if address.scheme == "s3":
+        from minifile.storage.s3 import S3Objects
+
+        return S3Objects(address)
+    from minifile.storage.gcs import GcsObjects
+
+    return GcsObjects(address)

@@ -100,6 +100,9 @@ class LocalStorage:
                         if _BLOB.fullmatch(entry.name):
                             yield _stored(entry)
 
+    def sweep_unfinished(self) -> int:
+        return 0
+
     def is_being_written(self, key: str) -> bool:
         path = self.path(key)
         # In the order of an upload: it may rename its file between the two looks.

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from minifile.values import Chunk, Span
+from minifile.values import Span
+
+Content = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,14 @@ class StoredObject:
     name: str
     size_bytes: int
     modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An object that was begun and is not complete: its pieces take up space."""
+
+    name: str
+    upload_id: str
 
 
 class ObjectReader(Protocol):
@@ -39,10 +49,10 @@ class ObjectReader(Protocol):
 class ObjectWriter(Protocol):
     """An object that is written piece by piece. Nothing can be read before `complete`."""
 
-    def add(self, piece: Chunk) -> None:
-        """Send a piece, of `Objects.piece_bytes`; the last one may be smaller.
+    def add(self, number: int, piece: Content) -> None:
+        """Send a piece; they are numbered from 1, and only the last one may be smaller.
 
-        The bucket verifies what arrives. The piece has been used up when this returns.
+        The bucket verifies what arrives. Up to `Objects.pieces_at_once` may be sent side by side.
         """
 
     def complete(self) -> None:
@@ -56,15 +66,19 @@ class Objects(Protocol):
     """The objects of a bucket under one prefix."""
 
     piece_bytes: int
-    """How large the pieces of a written object are, unless more is asked for."""
+    """How large the pieces of an object are at least."""
     most_pieces: int
     """How many pieces an object may have."""
+    pieces_at_once: int
+    """How many pieces of one object may be on their way."""
+    least_joined_bytes: int
+    """How large objects that are joined must be, but for the last."""
 
-    def put(self, name: str, content: Chunk) -> None:
+    def put(self, name: str, content: Content) -> None:
         """Write a small object at once. The bucket verifies what arrives."""
 
     def begin(self, name: str) -> ObjectWriter:
-        """Begin a large object."""
+        """Begin a large object, of at least one piece."""
 
     def read(self, name: str, span: Span | None) -> ObjectReader:
         """Read an object, or a span of it that lies within. Raises BlobMissing."""
@@ -78,19 +92,20 @@ class Objects(Protocol):
     def delete(self, name: str) -> None:
         """Delete an object. A missing one is no error."""
 
-    def join(self, name: str, sources: Sequence[StoredObject]) -> None:
-        """Make one object of others, in this order, within the bucket. The others stay.
+    def join(self, name: str, sources: Sequence[str]) -> None:
+        """Make one object of others, at least one, within the bucket. The others stay.
 
-        Each but the last has at least `least_joined_bytes`. There is at least one source.
+        Raises BlobMissing when one of them is not there.
         """
 
-    least_joined_bytes: int
+    def unfinished(self) -> Iterator[Unfinished]:
+        """Yield what was begun and neither completed nor aborted, be it by the living or the dead.
 
-    def abort_unfinished(self, before: datetime) -> int:
-        """Throw away what was begun before a time and never completed, and return how many.
-
-        Nothing of it that is still being written may be that old.
+        Nothing where a bucket forgets such things by itself.
         """
+
+    def abort(self, unfinished: Unfinished) -> None:
+        """Throw away what was begun; that it was ended meanwhile is no error."""
 
     def signed_url(
         self, name: str, *, disposition: str, content_type: str, lifetime: timedelta

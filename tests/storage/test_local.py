@@ -18,6 +18,7 @@ from minifile.codes import new_key
 from minifile.errors import StorageFull, StorageUnavailable
 from minifile.storage import open_storage
 from minifile.storage.local import LocalStorage
+from minifile.storage.locks import FileLocks
 from minifile.values import Chunk
 
 KEY = "ab" + "0" * 30
@@ -25,6 +26,7 @@ KEY = "ab" + "0" * 30
 UPLOADER = """
 import sys
 from minifile.storage.local import LocalStorage
+from minifile.storage.locks import FileLocks
 
 def half():
     yield b"half"
@@ -81,7 +83,7 @@ def dead_upload(storage: LocalStorage) -> Iterator[tuple[str, str, "subprocess.P
 
 
 def test_a_storage_url_names_the_folder(tmp_path: Path):
-    storage = open_storage(f"file:{tmp_path}/blobs")
+    storage = open_storage(f"file:{tmp_path}/blobs", FileLocks(tmp_path))
 
     key = keep(storage, b"hello")
 
