@@ -50,6 +50,8 @@ class Source:
     ticket: Ticket | None
     files_sent: Callable[[int], Mapping[int, int]]
     close: Callable[[], None]
+    is_remote: bool = False
+    """Whether the blobs are no files of this machine: reading waits for the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Transfer:
     def __init__(self, source: Source, recipient: Recipient) -> None:
         """Take a transfer over that was begun in `Transfers`; closing it ends it there too."""
         self.pieces = source.pieces
+        self.is_remote = source.is_remote
         self.accepted = 0
         self._source = source
         self._recipient = recipient
@@ -74,6 +77,11 @@ class Transfer:
         self._outgoing: OutgoingBytes | None = None
         self._known: tuple[int, int] | None = None
         self._is_closed = False
+
+    @property
+    def link_id(self) -> int | None:
+        """Which link it is of, for the log; None for the owner's."""
+        return None if self._source.ticket is None else self._source.ticket.link_id
 
     def start(self) -> None:
         """Begin to count: the headers, and nothing else, have been handed to the kernel."""
@@ -134,9 +142,7 @@ class Transfer:
 
     def log_unsettled(self, error: BaseException) -> None:
         """Log that settling failed. The reserved bytes stay spent, as after a crash."""
-        ticket = self._source.ticket
-        link_id = "-" if ticket is None else ticket.link_id
-        log.error("link %s: a delivery could not be settled", link_id, exc_info=error)
+        log.error("link %s: a delivery could not be settled", self.link_id, exc_info=error)
 
     def progress(self) -> int:
         """Return how much has arrived so far, or what the kernel took where that is unknown."""
