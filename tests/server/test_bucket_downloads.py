@@ -4,10 +4,11 @@ import hashlib
 import io
 import os
 import socket
+import sqlite3
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -146,10 +147,9 @@ def test_a_zip_breaks_off_where_a_blob_is_missing(
         (tmp_path / name).write_bytes(LARGE)
     files = [each for name in ("a.bin", "b.bin") for each in ("-F", f"file=@{tmp_path / name}")]
     path = urlsplit(curl(*files, server.url).stdout.strip()).path
-    client = s3_client(moto)
-    listed = client.list_objects_v2(Bucket=bucket)["Contents"]
-    latest = max(listed, key=lambda each: each["LastModified"])
-    client.delete_object(Bucket=bucket, Key=latest["Key"])
+    with closing(sqlite3.connect(server.instance_path / "minifile.sqlite")) as database:
+        [key] = database.execute("SELECT storage_key FROM file WHERE position > 0").fetchone()
+    s3_client(moto).delete_object(Bucket=bucket, Key=f"files/{key}")
 
     with connect(server) as connection:
         connection.sendall(head(server, f"GET {path}.zip", CURL))
