@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy import URL, Connection, Engine, MetaData, event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -30,6 +30,15 @@ SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
 
 # What the driver or the pool raises when the database can't be reached, or not in time.
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
+
+# A machine that is gone says no goodbye; the kernel's own patience is a quarter of an hour.
+_UNANSWERED = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -71,6 +80,16 @@ def init_database(app: Flask) -> None:
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             listen_sqlite(db.engine)
+
+
+def unanswered_limits(url: URL) -> dict[str, Any]:
+    """Return what makes PostgreSQL's driver notice within half a minute that nobody answers.
+
+    What the URL itself says of these stays as it says.
+    """
+    if not url.drivername.startswith("postgresql"):
+        return {}
+    return {name: value for name, value in _UNANSWERED.items() if name not in url.query}
 
 
 def listen_sqlite(engine: Engine) -> None:

@@ -54,17 +54,31 @@ class PostgresServer:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server: MINIFILE_TEST_POSTGRES_URL, or the one in its wheel."""
-    given = os.environ.get("MINIFILE_TEST_POSTGRES_URL")
-    if given:
-        yield given
+def _own_postgres() -> Iterator[PostgresServer | None]:
+    """The server in its wheel; none where another is named by MINIFILE_TEST_POSTGRES_URL."""
+    if os.environ.get("MINIFILE_TEST_POSTGRES_URL"):
+        yield None
         return
     server = PostgresServer()
     # What a power cut leaves of it is nobody's concern, and databases are made much faster.
     execute(server.url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-    yield server.url
+    yield server
     server.delete()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(_own_postgres: PostgresServer | None) -> str:
+    """The URL of a PostgreSQL server: MINIFILE_TEST_POSTGRES_URL, or the one in its wheel."""
+    return _own_postgres.url if _own_postgres else os.environ["MINIFILE_TEST_POSTGRES_URL"]
+
+
+@pytest.fixture
+def postgres_server(_own_postgres: PostgresServer | None) -> Iterator[PostgresServer]:
+    """The server itself, for a test that stops it; it runs again afterwards."""
+    if _own_postgres is None:
+        pytest.skip("stops PostgreSQL, which only the tests' own server may be")
+    yield _own_postgres
+    _own_postgres.start()
 
 
 @pytest.fixture(scope="session")
