@@ -213,8 +213,7 @@ def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
 
     def start(*arguments: str, **settings: str) -> RunningServer:
         values = {"instance_path": str(folder / "served"), "keep_free": "0", **settings}
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MINIFILE_")}
-        environment |= {f"MINIFILE_{name.upper()}": value for name, value in values.items()}
+        environment = environment_of(**values)
         log_path = folder / f"server-{len(running)}.log"
         with log_path.open("w") as log:
             process = subprocess.Popen(
@@ -230,6 +229,12 @@ def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
     for server in running:
         if server.process.poll() is None:
             server.kill()
+
+
+def environment_of(**settings: str) -> dict[str, str]:
+    """Return the environment of a process with these settings and no others."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("MINIFILE_")}
+    return ours | {f"MINIFILE_{name.upper()}": value for name, value in settings.items()}
 
 
 def _announced_url(process: subprocess.Popen[bytes], log_path: Path) -> str:
