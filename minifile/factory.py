@@ -72,7 +72,7 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
 
 def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
     return RateLimits(
-        _counters_engine(app, settings),
+        _counters(_counters_engine(app, settings), settings),
         {
             rate_limits.WRONG_PASSWORDS: settings.rate_wrong_passwords,
             rate_limits.WRONG_PASSWORDS_LINK: settings.rate_wrong_passwords_link,
@@ -82,6 +82,15 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
         },
         secret_key=settings.secret_key,
     )
+
+
+def _counters(engine: Engine, settings: Settings) -> rate_limits.DatabaseCounters:
+    if not settings.rate_limit_url:
+        return rate_limits.DatabaseCounters(engine)
+    # Loads all that the library can count in, which most instances have no use for.
+    from minifile.services.shared_counters import SharedCounters
+
+    return SharedCounters(engine, settings.rate_limit_url)
 
 
 def _counters_engine(app: Flask, settings: Settings) -> Engine:
