@@ -1,7 +1,8 @@
 """What the addresses among the settings must look like."""
 
+import re
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from minifile.config.buckets import parse_bucket_url
 
@@ -36,6 +37,27 @@ def check_database_url(url: str) -> str:
     if not url.startswith("sqlite") and not _is_installed("psycopg"):
         raise ValueError("PostgreSQL needs the extra: pip install 'minifile[postgres]'")
     return url
+
+
+def check_rate_limit_url(url: str) -> str:
+    if not url:
+        return url
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise ValueError("must be like redis://127.0.0.1:6379/0 or rediss://:password@host:6380/0")
+    if not re.fullmatch("/?[0-9]*", parts.path) or _port(parts) is None:
+        raise ValueError("must name a port and the number of a database: redis://host:6379/0")
+    if not _is_installed("redis"):
+        raise ValueError("Redis needs the extra: pip install 'minifile[redis]'")
+    return url
+
+
+def _port(parts: SplitResult) -> int | None:
+    """Return the port, 0 where none is named, or None for what is none."""
+    try:
+        return parts.port or 0
+    except ValueError:
+        return None
 
 
 def _is_installed(module: str) -> bool:
