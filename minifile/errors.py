@@ -209,6 +209,11 @@ class BlobHeld(MinifileError):
 class ConfigError(MinifileError):
     """The settings can't be used; the message names every fault."""
 
+    def __init__(self, *faults: str) -> None:
+        lines = "".join(f"\n- {fault}" for fault in faults)
+        super().__init__(f"The settings can't be used:{lines}")
+        self.faults = faults
+
 
 class SchemaOutdated(MinifileError):
     """The database lacks migrations that this version needs."""

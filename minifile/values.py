@@ -42,6 +42,23 @@ class Role(StrEnum):
     UNLOCKED = "unlocked"
 
 
+class Level(StrEnum):
+    """How a verdict turns out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one part of an instance is set up, in a sentence for its admin."""
+
+    level: Level
+    part: str
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What this instance accepts. `None` means "no limit"; sizes are in bytes."""

@@ -31,6 +31,11 @@ COMMANDS = (
         "minifile.cli.stats:stats",
         "Print links, files, bytes, downloads and free space.",
     ),
+    LateCommand(
+        "check",
+        "minifile.cli.check:check",
+        "Say in a line each whether settings, database, storage and proxies fit together.",
+    ),
     LateCommand("db", "minifile.cli.db:migrations", "Perform database migrations."),
 )
 

@@ -5,12 +5,15 @@ import socket
 import click
 from flask.cli import with_appcontext
 
+from minifile.cli.check import look_at_database
 from minifile.cli.collector import spare_what_stays
 from minifile.extensions import db
 from minifile.server.application import OWN_WORKER, WORKER_CLASSES, ServerOptions
 from minifile.server.application import serve as serve_app
+from minifile.services.probes import SCHEMA, probe_storage
 from minifile.services.schema import check_schema, is_at_head
-from minifile.web.current import current_application, current_instance
+from minifile.values import Level
+from minifile.web.current import Instance, current_application, current_instance
 
 
 @click.command("serve")
@@ -32,10 +35,12 @@ def serve(
     """Serve until stopped.
 
     An embedded SQLite database is made or upgraded first. An external one must be upgraded by
-    `minifile db upgrade`; without, the server does not start.
+    `minifile db upgrade`; without, the server does not start. Nor does it without a database that
+    answers and a storage that can be written; what is only a warning is said, and it starts.
     """
     _check_address(host, port)
     instance = current_instance()
+    _check_engines(instance, workers)
     if instance.settings.uses_sqlite and not is_at_head(instance.migrations):
         _upgrade_database()
     check_schema(instance.migrations)
@@ -45,6 +50,19 @@ def serve(
     db.engine.dispose()
     options = ServerOptions(host, port, workers, threads, worker_class)
     serve_app(current_application(), options)
+
+
+def _check_engines(instance: Instance, workers: int | None) -> None:
+    """Say now what would otherwise be the answer to every visitor."""
+    verdicts = [*look_at_database(instance.settings, workers), probe_storage(instance.storage)]
+    for verdict in verdicts:
+        # The schema is dealt with next: one is upgraded, the other told how.
+        if verdict.part == SCHEMA:
+            continue
+        if verdict.level is Level.WRONG:
+            raise click.ClickException(f"The {verdict.part} can't be used. {verdict.sentence}")
+        if verdict.level is Level.WARNING:
+            click.echo(f"Warning, {verdict.part}: {verdict.sentence}", err=True)
 
 
 def _upgrade_database() -> None:

@@ -2,9 +2,11 @@
 
 from minifile.config.loading import (
     PREFIX,
+    Survey,
     default_instance_path,
     load_settings,
     migrations_path,
+    survey_settings,
 )
 from minifile.config.settings import DEFAULT_THREADS, Settings
 
@@ -12,7 +14,9 @@ __all__ = [
     "DEFAULT_THREADS",
     "PREFIX",
     "Settings",
+    "Survey",
     "default_instance_path",
     "load_settings",
     "migrations_path",
+    "survey_settings",
 ]

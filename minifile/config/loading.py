@@ -1,7 +1,8 @@
 """Reading the settings: environment, `minifile.toml`, defaults; every fault at once.
 
-The environment (`MINIFILE_<NAME>`) wins over `minifile.toml` in the instance folder. Nothing else
-in minifile reads the environment.
+The environment (`MINIFILE_<NAME>`, or the path of a file that holds the value in
+`MINIFILE_<NAME>_FILE`) wins over `minifile.toml` in the instance folder. Nothing else in minifile
+reads the environment.
 """
 
 import difflib
@@ -10,6 +11,7 @@ import secrets
 import sys
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from minifile.errors import ConfigError
 PREFIX = "MINIFILE_"
 # Names the tests read; they are no settings of an instance.
 TEST_PREFIX = "MINIFILE_TEST_"
+_IN_FILE = "_file"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -45,35 +48,118 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     Creates the instance folder and, when no SECRET_KEY is given, the key in it.
     Raises ConfigError with every fault at once.
     """
+    values, faults = _read(given)
+    folder = values["instance_path"]
+    _make_folder(folder)
+    if not values.get("secret_key"):
+        try:
+            values["secret_key"] = _kept_secret_key(folder / "secret_key")
+        except OSError as error:
+            raise ConfigError(_unusable(folder, error)) from None
+    settings, more = _checked(values)
+    if settings is None or faults or more:
+        raise ConfigError(*faults, *more)
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the settings would be, and all that is wrong with them."""
+
+    settings: Settings | None
+    """With the default in place of each that can't be used; None where there is none."""
+    faults: tuple[str, ...]
+    refused: frozenset[str]
+    """The names of those that can't be used."""
+
+
+def survey_settings(given: Mapping[str, Any] | None = None) -> Survey:
+    """Read and check the settings as `load_settings` does; write nothing and raise nothing."""
+    values, faults = _read(given)
+    if not values.get("secret_key"):
+        path = values["instance_path"] / "secret_key"
+        try:
+            values["secret_key"] = path.read_text("ascii").strip()
+        except FileNotFoundError:
+            # The start will make one like it.
+            values["secret_key"] = secrets.token_hex(32)
+        except OSError as error:
+            values["secret_key"] = secrets.token_hex(32)
+            faults.append(_unusable(path, error))
+    settings, more = _checked(values)
+    refused: frozenset[str] = frozenset()
+    if settings is None:
+        refused = frozenset(name for name in values if _is_refused(name, values))
+        kept = {name: value for name, value in values.items() if name not in refused}
+        settings, _ = _checked({"secret_key": secrets.token_hex(32), **kept})
+    return Survey(settings, (*faults, *more), refused)
+
+
+def _read(given: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
+    """Return what all sources say, by name, and what is wrong with how they say it."""
     faults: list[str] = []
     values = {**_from_environment(faults), **dict(given or {})}
     folder = Path(values.get("instance_path") or default_instance_path()).expanduser().resolve()
     values = {**_from_toml(folder / "minifile.toml", faults), **values, "instance_path": folder}
-    _make_folder(folder)
-    if not values.get("secret_key"):
-        if not str(values.get("database_url", "sqlite")).startswith("sqlite"):
-            faults.append("SECRET_KEY is needed when DATABASE_URL is not SQLite: replicas share it")
-        try:
-            values["secret_key"] = _kept_secret_key(folder / "secret_key")
-        except OSError as error:
-            raise ConfigError(f"INSTANCE_PATH: {folder} can't be used: {error.strerror}") from None
-    values.setdefault("database_url", f"sqlite:///{folder / 'minifile.sqlite'}")
-    values.setdefault("storage_url", f"file:{folder / 'uploads'}")
+    is_external = not str(values.get("database_url", "sqlite")).startswith("sqlite")
+    if is_external and not values.get("secret_key"):
+        faults.append("SECRET_KEY is needed when DATABASE_URL is not SQLite: replicas share it")
+    return values, faults
+
+
+def _checked(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
+    """Return the settings, or what is wrong with them."""
+    folder = values["instance_path"]
+    defaults = {
+        "database_url": f"sqlite:///{folder / 'minifile.sqlite'}",
+        "storage_url": f"file:{folder / 'uploads'}",
+    }
     try:
-        settings = Settings(**values)
+        return Settings(**{**defaults, **values}), []
     except ValidationError as error:
-        faults.extend(_sentences(error))
-    if faults:
-        raise ConfigError("The settings can't be used:\n" + "\n".join(f"- {f}" for f in faults))
-    return settings
+        return None, _sentences(error)
+
+
+def _is_refused(name: str, values: Mapping[str, Any]) -> bool:
+    """Say whether a setting can't be used, or is one of two that don't fit each other."""
+    alone = {"instance_path": values["instance_path"], "secret_key": secrets.token_hex(32)}
+    return _checked({**alone, name: values[name]})[0] is None
+
+
+def _unusable(path: Path, error: OSError) -> str:
+    return f"INSTANCE_PATH: {path} can't be used: {error.strerror}"
 
 
 def _from_environment(faults: list[str]) -> dict[str, Any]:
-    values = {}
+    values: dict[str, Any] = {}
+    in_files: dict[str, str] = {}
     for name, value in os.environ.items():
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX):
-            values[name.removeprefix(PREFIX).lower()] = value
+            key = name.removeprefix(PREFIX).lower()
+            if _names_a_file(key):
+                in_files[key.removesuffix(_IN_FILE)] = value
+            else:
+                values[key] = value
+    for key in sorted(in_files.keys() & values.keys()):
+        faults.append(f"{PREFIX}{key.upper()} is given twice, also by {PREFIX}{key.upper()}_FILE")
+    values |= _from_files(in_files, faults)
     return _known(values, faults, shown=lambda key: PREFIX + key.upper())
+
+
+def _names_a_file(key: str) -> bool:
+    return key not in Settings.model_fields and key.removesuffix(_IN_FILE) in Settings.model_fields
+
+
+def _from_files(paths: Mapping[str, str], faults: list[str]) -> dict[str, str]:
+    """Return what stands in files: how Docker, Kubernetes and systemd hand out secrets."""
+    values = {}
+    for key, path in paths.items():
+        try:
+            values[key] = Path(path).read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            faults.append(f"{PREFIX}{key.upper()}_FILE: {path} can't be read: {reason}")
+    return values
 
 
 def _from_toml(path: Path, faults: list[str]) -> dict[str, Any]:

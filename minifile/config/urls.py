@@ -26,7 +26,7 @@ def check_storage_url(url: str) -> str:
         raise ValueError("must begin with file:, s3:// or gs://")
     parse_bucket_url(url)
     module, extra = _BUCKET_MODULES[scheme]
-    if not _is_installed(module):
+    if not is_installed(module):
         raise ValueError(f"{scheme}:// needs the extra: pip install 'minifile[{extra}]'")
     return url
 
@@ -34,8 +34,10 @@ def check_storage_url(url: str) -> str:
 def check_database_url(url: str) -> str:
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
-    if not url.startswith("sqlite") and not _is_installed("psycopg"):
+    if not url.startswith("sqlite") and not is_installed("psycopg"):
         raise ValueError("PostgreSQL needs the extra: pip install 'minifile[postgres]'")
+    if not _can_be_split(url):
+        raise ValueError("can't be read; in a password : is written as %3A, / as %2F and @ as %40")
     return url
 
 
@@ -47,7 +49,7 @@ def check_rate_limit_url(url: str) -> str:
         raise ValueError("must be like redis://127.0.0.1:6379/0 or rediss://:password@host:6380/0")
     if not re.fullmatch("/?[0-9]*", parts.path) or _port(parts) is None:
         raise ValueError("must name a port and the number of a database: redis://host:6379/0")
-    if not _is_installed("redis"):
+    if not is_installed("redis"):
         raise ValueError("Redis needs the extra: pip install 'minifile[redis]'")
     return url
 
@@ -60,9 +62,18 @@ def _port(parts: SplitResult) -> int | None:
         return None
 
 
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
+    """Say whether a module can be imported, without importing it."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:
         # A package above it is missing.
+        return False
+
+
+def _can_be_split(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.netloc.count("@") <= 1 and (parts.port is None or parts.port > 0)
+    except ValueError:
         return False

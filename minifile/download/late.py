@@ -28,7 +28,7 @@ class Late:
     """A settlement that is still owed."""
 
     app: Flask
-    link_id: int
+    link_id: int | None
     work: Work[None]
 
 
@@ -88,7 +88,7 @@ def may_be_tried_again(outcome: Outcome[None]) -> bool:
     return is_away and not outcome.is_doubtful
 
 
-def log_unsettled(link_id: int | str, error: BaseException) -> None:
+def log_unsettled(link_id: int | None, error: BaseException) -> None:
     """Log that settling failed. The reserved bytes stay spent, as after a crash."""
     if isinstance(error, DATABASE_UNAVAILABLE):
         log.error("link %s: a delivery may not be settled: %s", link_id, first_line(error))

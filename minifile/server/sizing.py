@@ -15,6 +15,9 @@ _MEMORY_PER_THREAD = 4 * 2**20
 _LEAST_CONNECTIONS, _MOST_CONNECTIONS = 16, 4000
 _OTHER_FILES = 150
 
+# What the pool of one process may open to PostgreSQL; the factory's, which a test compares.
+_DATABASE_CONNECTIONS = 16
+
 
 def default_workers() -> int:
     """Return the number of processes."""
@@ -34,3 +37,8 @@ def default_connections() -> int:
     """
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(_LEAST_CONNECTIONS, min((files - _OTHER_FILES) // 2, _MOST_CONNECTIONS))
+
+
+def database_connections(workers: int) -> int:
+    """Return how many connections to PostgreSQL so many processes may have open."""
+    return workers * _DATABASE_CONNECTIONS

@@ -34,6 +34,7 @@ _FOLDER = re.compile("[0-9a-f]{2}")
 _BLOB = re.compile(r"[0-9a-f]{32}(\.part)?")
 # So much is written before the kernel is asked to begin with its write-back.
 _WRITE_BACK_BYTES = 8 * 2**20
+_PROBE = b"minifile"
 
 
 def relative_path(key: str) -> str:
@@ -127,10 +128,15 @@ class LocalStorage:
         probe = self.root / f".check-{os.getpid()}-{os.urandom(4).hex()}"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe.touch()
+            probe.write_bytes(_PROBE)
+            found = probe.read_bytes()
             probe.unlink()
         except OSError as error:
+            with suppress(OSError):
+                probe.unlink()
             raise StorageUnavailable(f"Uploads can't be written: {error.strerror}.") from None
+        if found != _PROBE:
+            raise StorageUnavailable("The storage does not give back what was just written to it.")
 
     def path(self, key: str) -> Path:
         """Return where a blob lies."""

@@ -2,9 +2,13 @@
 
 import re
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 from wire import eventually
+
+# What one session of Chromium's protocol limits, another does not free.
+_sessions: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
 
 
 def upload(page: Page, url: str, files: list[Path]) -> None:
@@ -36,7 +40,9 @@ def wait_for_percent(page: Page, percent: int) -> None:
 
 def limit_rate(page: Page, bytes_a_second: int) -> None:
     """Let the page send so much, no limit being -1."""
-    session = page.context.new_cdp_session(page)
+    if page not in _sessions:
+        _sessions[page] = page.context.new_cdp_session(page)
+    session = _sessions[page]
     session.send("Network.enable")
     session.send(
         "Network.emulateNetworkConditions",

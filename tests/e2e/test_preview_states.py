@@ -11,7 +11,7 @@ from conftest import RunningServer
 from e2e.acting import choose, write
 from e2e.acting import send as press_upload
 from e2e.conftest import keep_screenshot, violations
-from e2e.test_pages import LOOK_AT_PAGE, LOOKS
+from e2e.test_pages import LOOK_AT_PAGE, LOOKS, WALKED_LOOKS
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -79,15 +79,7 @@ def send(page: Page, url: str, folder: Path, files: dict[str, bytes]) -> str:
     return link
 
 
-@pytest.mark.parametrize(
-    "look",
-    [
-        "light",
-        "phone-dark",
-        pytest.param("dark", marks=pytest.mark.torture),
-        pytest.param("phone", marks=pytest.mark.torture),
-    ],
-)
+@pytest.mark.parametrize("look", WALKED_LOOKS)
 def test_every_preview_is_accessible_and_fits(
     look: str, server: RunningServer, open_page: Callable[..., Page], tmp_path: Path
 ):
