@@ -7,6 +7,7 @@ lock at its start (BEGIN IMMEDIATE) instead of failing half-way when it upgrades
 
 import fcntl
 import os
+import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,8 +17,8 @@ from typing import Any, TypeVar
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import Connection, Engine, MetaData, event
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, Engine, MetaData, event
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -30,6 +31,15 @@ SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
 
 # What the driver or the pool raises when the database can't be reached, or not in time.
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
+
+# A machine that is gone says no goodbye; the kernel's own patience is a quarter of an hour.
+_UNANSWERED = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -59,6 +69,11 @@ csrf = CSRFProtect()
 _writers = threading.Lock()
 
 
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the links to documentation that SQLAlchemy adds."""
+    return str(error).partition("\n")[0]
+
+
 def exempt_from_csrf(view: View) -> View:
     """Leave a view's requests to a check of its own; say which one where it is used."""
     csrf.exempt(view)
@@ -71,6 +86,41 @@ def init_database(app: Flask) -> None:
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             listen_sqlite(db.engine)
+        else:
+            event.listen(db.engine, "checkout", _leave_dead_connections)
+
+
+def unanswered_limits(url: URL) -> dict[str, Any]:
+    """Return what makes PostgreSQL's driver notice within half a minute that nobody answers.
+
+    What the URL itself says of these stays as it says.
+    """
+    if not url.drivername.startswith("postgresql"):
+        return {}
+    return {name: value for name, value in _UNANSWERED.items() if name not in url.query}
+
+
+def _leave_dead_connections(connection: Any, record: Any, _lent: object) -> None:
+    """Give no request a connection that the server has ended, by a restart say.
+
+    To ask the server each time would cost a round trip. One that ends a connection says so, and
+    a connection that nobody uses has nothing else to say: so only one that can be read from is
+    asked. A server that has gone without a word is found out by the time-outs.
+    """
+    if not record.info.get("was_lent"):
+        # It has just been made.
+        record.info["was_lent"] = True
+        return
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if not poll.poll(0):
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:
+        # All connections of the pool that are as old are likely to have ended too.
+        raise InvalidatePoolError from error
 
 
 def listen_sqlite(engine: Engine) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from minifile import cli, download, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
-from minifile.extensions import csrf, db, init_database
+from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
+from minifile.services.blob_locks import AdvisoryLocks
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
 from minifile.storage.locks import FileLocks, Locks
@@ -34,7 +35,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
     init_database(app)
     app.extensions["minifile"] = Instance(
         settings=checked,
-        storage=open_storage(checked.storage_url, _locks(checked)),
+        storage=open_storage(checked.storage_url, _locks(app, checked)),
         rates=_rate_limits(app, checked),
         migrations=migrations_path(),
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
@@ -60,6 +61,7 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
     """Return how connections are pooled; a server's own limit is shared by all processes."""
     sizes = (16, 48) if settings.uses_sqlite else (8, 8)
     return {
+        "connect_args": unanswered_limits(make_url(settings.database_url)),
         "pool_size": sizes[0],
         "max_overflow": sizes[1],
         "pool_timeout": 30,
@@ -70,7 +72,7 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
 
 def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
     return RateLimits(
-        _counters_engine(app, settings),
+        _counters(_counters_engine(app, settings), settings),
         {
             rate_limits.WRONG_PASSWORDS: settings.rate_wrong_passwords,
             rate_limits.WRONG_PASSWORDS_LINK: settings.rate_wrong_passwords_link,
@@ -82,6 +84,15 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
     )
 
 
+def _counters(engine: Engine, settings: Settings) -> rate_limits.DatabaseCounters:
+    if not settings.rate_limit_url:
+        return rate_limits.DatabaseCounters(engine)
+    # Loads all that the library can count in, which most instances have no use for.
+    from minifile.services.shared_counters import SharedCounters
+
+    return SharedCounters(engine, settings.rate_limit_url)
+
+
 def _counters_engine(app: Flask, settings: Settings) -> Engine:
     if settings.uses_sqlite:
         return rate_limits.open_counters_engine(str(settings.instance_path / "rate_limits.sqlite"))
@@ -89,8 +100,12 @@ def _counters_engine(app: Flask, settings: Settings) -> Engine:
         return db.engine
 
 
-def _locks(settings: Settings) -> Locks:
-    return FileLocks(settings.instance_path / "locks")
+def _locks(app: Flask, settings: Settings) -> Locks:
+    """Return who keeps the locks on blobs: the kernel of the one machine, or the database."""
+    if settings.uses_sqlite:
+        return FileLocks(settings.instance_path / "locks")
+    with app.app_context():
+        return AdvisoryLocks(db.engine)
 
 
 def _set_up_web(app: Flask, settings: Settings) -> None:

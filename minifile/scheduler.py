@@ -13,7 +13,7 @@ from datetime import timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
-from minifile.extensions import DATABASE_UNAVAILABLE
+from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
@@ -69,14 +69,16 @@ def _run_write_back(app: Flask) -> None:
     try:
         with app.app_context():
             write_back()
-    except DATABASE_UNAVAILABLE:
-        log.exception("the database's log could not be written back; tried again soon")
+    except DATABASE_UNAVAILABLE as error:
+        log.error("the database's log could not be written back: %s", first_line(error))
 
 
 def _run_purge(app: Flask) -> None:
     try:
         with app.app_context():
             purge_if_due()
+    except DATABASE_UNAVAILABLE as error:
+        log.error("the purge broke off, since the database does not answer: %s", first_line(error))
     except Exception:
         log.exception("the purge failed; it is tried again after the interval")
 

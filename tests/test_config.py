@@ -135,6 +135,10 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(folder: Path):
         ("storage_url", "/srv/uploads", "must begin with file:, s3:// or gs://"),
         ("storage_url", "s3:bucket", "must begin with file:, s3:// or gs://"),
         ("secret_key", "short", "at least 16 characters"),
+        ("rate_limit_url", "memcached://127.0.0.1", "must be like redis://"),
+        ("rate_limit_url", "redis://", "must be like redis://"),
+        ("rate_limit_url", "redis://127.0.0.1:port/0", "must name a port"),
+        ("rate_limit_url", "redis://127.0.0.1/name", "the number of a database"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(folder: Path, name: str, value: object, message: str):
@@ -147,6 +151,24 @@ def test_a_bad_value_is_refused_by_name(folder: Path, name: str, value: object, 
 
 def test_a_public_url_may_have_a_port_and_a_last_slash(folder: Path):
     assert load(public_url="https://files.example.org:8443/").public_url
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "module", "extra"),
+    [
+        ("database_url", "postgresql+psycopg://host/db", "psycopg", "minifile[postgres]"),
+        ("rate_limit_url", "redis://:secret-of-redis@host", "redis", "minifile[redis]"),
+    ],
+)
+def test_what_is_not_installed_is_named_with_its_extra(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str, module: str, extra: str
+):
+    monkeypatch.setitem(sys.modules, module, None)
+
+    said = refusal(**{name: url})
+
+    assert f"pip install '{extra}'" in said
+    assert "secret-of-redis" not in said
 
 
 def test_every_bad_value_is_named_in_one_message(folder: Path, monkeypatch: pytest.MonkeyPatch):

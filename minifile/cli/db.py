@@ -11,13 +11,19 @@ from flask_migrate import Migrate, upgrade
 from flask_migrate.cli import db as commands
 
 from minifile.extensions import db
-from minifile.web.current import current_application, instance_of
+from minifile.services.schema import is_beyond_head
+from minifile.web.current import current_application, current_instance, instance_of
 
 
 @click.group("db", commands=commands.commands, params=commands.params)
+@click.pass_context
 @with_appcontext
-def migrations(directory: str | None, x_arg: tuple[str, ...]) -> None:
+def migrations(context: click.Context, directory: str | None, x_arg: tuple[str, ...]) -> None:
     """Perform database migrations."""
+    if context.invoked_subcommand == "upgrade" and is_beyond_head(current_instance().migrations):
+        # A replica of the version before starts once more while the newer one is being rolled out.
+        click.echo("The database has been upgraded by a newer version; nothing is to be done.")
+        context.exit()
     prepare_migrations(current_application())
     g.directory = directory
     g.x_arg = x_arg

@@ -14,7 +14,12 @@ from pydantic import (
     field_validator,
 )
 
-from minifile.config.urls import check_database_url, check_public_url, check_storage_url
+from minifile.config.urls import (
+    check_database_url,
+    check_public_url,
+    check_rate_limit_url,
+    check_storage_url,
+)
 from minifile.units import parse_size, read_duration, read_grace, read_off, split
 from minifile.values import Limits
 
@@ -89,6 +94,10 @@ class Settings(BaseModel):
     body_idle_timeout: Duration = timedelta(seconds=60)
     # A body that arrives more slowly than this on average is given up, in bytes a second.
     body_min_rate: Size = 1024
+    # Where rate limits are counted: redis://… or rediss://…. Default: in the database.
+    rate_limit_url: Annotated[str, AfterValidator(check_rate_limit_url)] = Field(
+        default="", repr=False
+    )
     # Wrong link passwords for one link from one address in 15 minutes.
     rate_wrong_passwords: RateLimit = 10
     # Wrong passwords for one link from all addresses in 15 minutes.

@@ -1,7 +1,8 @@
 """What the addresses among the settings must look like."""
 
+import re
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from minifile.config.buckets import parse_bucket_url
 
@@ -38,6 +39,27 @@ def check_database_url(url: str) -> str:
     if not _can_be_split(url):
         raise ValueError("can't be read; in a password : is written as %3A, / as %2F and @ as %40")
     return url
+
+
+def check_rate_limit_url(url: str) -> str:
+    if not url:
+        return url
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise ValueError("must be like redis://127.0.0.1:6379/0 or rediss://:password@host:6380/0")
+    if not re.fullmatch("/?[0-9]*", parts.path) or _port(parts) is None:
+        raise ValueError("must name a port and the number of a database: redis://host:6379/0")
+    if not is_installed("redis"):
+        raise ValueError("Redis needs the extra: pip install 'minifile[redis]'")
+    return url
+
+
+def _port(parts: SplitResult) -> int | None:
+    """Return the port, 0 where none is named, or None for what is none."""
+    try:
+        return parts.port or 0
+    except ValueError:
+        return None
 
 
 def is_installed(module: str) -> bool:

@@ -102,9 +102,14 @@ class FastDownloads:
         self._app = app
         self._instance = instance_of(app)
         self._trusted = trusted_names(self._instance.settings)
-        # Behind a proxy the visitor is named in fields; without SQLite commits are not shared.
+        # Behind a proxy the visitor is named in fields; without SQLite commits are not shared;
+        # and nobody here may wait for a bucket.
         settings = self._instance.settings
-        self.is_possible = settings.uses_sqlite and not settings.trusted_proxies
+        self.is_possible = (
+            settings.uses_sqlite
+            and not settings.trusted_proxies
+            and self._instance.storage.has_files
+        )
 
     @contextmanager
     def context(self) -> Iterator[None]:

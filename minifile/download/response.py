@@ -4,7 +4,6 @@ A server of our own sends the pieces itself, file content by `sendfile` (`server
 any other server iterates over the transfer, which then reads the files.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from flask import Flask, request
 
+from minifile.download.late import Late, late_settlements, log_unsettled, may_be_tried_again
 from minifile.download.renewals import Running, renewals
 from minifile.services.commits import Outcome, Work, commit_all
 from minifile.services.deliveries import Ticket
@@ -26,8 +26,6 @@ from minifile.web.current import (
     utcnow,
     visitor_network,
 )
-
-log = logging.getLogger("minifile")
 
 T = TypeVar("T")
 
@@ -50,6 +48,8 @@ class Source:
     ticket: Ticket | None
     files_sent: Callable[[int], Mapping[int, int]]
     close: Callable[[], None]
+    is_remote: bool = False
+    """Whether the blobs are no files of this machine: reading waits for the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Transfer:
     def __init__(self, source: Source, recipient: Recipient) -> None:
         """Take a transfer over that was begun in `Transfers`; closing it ends it there too."""
         self.pieces = source.pieces
+        self.is_remote = source.is_remote
         self.accepted = 0
         self._source = source
         self._recipient = recipient
@@ -74,6 +75,11 @@ class Transfer:
         self._outgoing: OutgoingBytes | None = None
         self._known: tuple[int, int] | None = None
         self._is_closed = False
+
+    @property
+    def link_id(self) -> int | None:
+        """Which link it is of, for the log; None for the owner's."""
+        return None if self._source.ticket is None else self._source.ticket.link_id
 
     def start(self) -> None:
         """Begin to count: the headers, and nothing else, have been handed to the kernel."""
@@ -134,9 +140,11 @@ class Transfer:
 
     def log_unsettled(self, error: BaseException) -> None:
         """Log that settling failed. The reserved bytes stay spent, as after a crash."""
-        ticket = self._source.ticket
-        link_id = "-" if ticket is None else ticket.link_id
-        log.error("link %s: a delivery could not be settled", link_id, exc_info=error)
+        log_unsettled(self.link_id, error)
+
+    def settle_later(self, work: Work[None]) -> None:
+        """Leave the settling to be done when the database answers again."""
+        late_settlements.owe(Late(self._recipient.app, self.link_id, work))
 
     def progress(self) -> int:
         """Return how much has arrived so far, or what the kernel took where that is unknown."""
@@ -169,14 +177,17 @@ def settle_and_commit(
     """Settle ended transfers and run other works, in one commit; return the works' outcomes.
 
     Waits until it is known of each transfer how much arrived, and releases them all, whatever
-    happens. What can't be settled is logged. Needs an application context.
+    happens. What can't be settled for want of a database is settled later; what else fails is
+    logged. Needs an application context.
     """
     try:
         endings = [(each, work) for each in ended if (work := each.ending()) is not None]
         everything: list[Work[Any]] = [*(work for _, work in endings), *works]
         outcomes = commit_all(everything, durable=durable)
-        for (transfer, _), outcome in zip(endings, outcomes, strict=False):
-            if outcome.error is not None:
+        for (transfer, work), outcome in zip(endings, outcomes, strict=False):
+            if may_be_tried_again(outcome):
+                transfer.settle_later(work)
+            elif outcome.error is not None:
                 transfer.log_unsettled(outcome.error)
         return outcomes[len(endings) :]
     finally:

@@ -16,23 +16,29 @@ from minifile.web.current import current_settings, current_storage, utcnow
 
 def open_file_source(reading: Reading, file: FileRecord, span: Span) -> Source:
     """Open a span of a file for sending. Raises what `services.downloads.open_file` raises."""
-    opened = open_file(reading, file, span, storage=current_storage(), lease=_lease(), now=utcnow())
-    return file_source(file.id, opened.blob, span, opened.ticket)
+    storage = current_storage()
+    opened = open_file(reading, file, span, storage=storage, lease=_lease(), now=utcnow())
+    is_remote = not storage.has_files
+    return file_source(file.id, opened.blob, span, opened.ticket, is_remote=is_remote)
 
 
 def open_preview_source(reading: Reading, file: FileRecord, span: Span) -> Source:
     """Open a span of a file for its preview, which takes no slot and has no ticket."""
-    blob = open_preview(reading, file, span, storage=current_storage())
-    return file_source(file.id, blob, span, None)
+    storage = current_storage()
+    blob = open_preview(reading, file, span, storage=storage)
+    return file_source(file.id, blob, span, None, is_remote=not storage.has_files)
 
 
-def file_source(file_id: int, blob: BinaryIO, span: Span, ticket: Ticket | None) -> Source:
+def file_source(
+    file_id: int, blob: BinaryIO, span: Span, ticket: Ticket | None, *, is_remote: bool = False
+) -> Source:
     """Return a span of one file, open and counted, as what is sent."""
     return Source(
         pieces=iter([(blob, span)]),
         ticket=ticket,
         files_sent=lambda sent: {file_id: sent},
         close=blob.close,
+        is_remote=is_remote,
     )
 
 
@@ -48,7 +54,7 @@ def open_archive_source(reading: Reading, layout: Layout, span: Span) -> Source:
         arrived = layout.member_spans(Span(span.start, span.start + sent))
         return {ids[index]: part.size_bytes for index, part in arrived}
 
-    return Source(pieces, ticket, files_sent, pieces.close)
+    return Source(pieces, ticket, files_sent, pieces.close, is_remote=not storage.has_files)
 
 
 def _archive_pieces(
@@ -60,7 +66,7 @@ def _archive_pieces(
             yield piece
         else:
             index, part = piece
-            with storage.open(keys[index]) as blob:
+            with storage.open(keys[index], part) as blob:
                 yield blob, part
 
 

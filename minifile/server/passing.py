@@ -32,7 +32,7 @@ class PassedTransfer:
         yield b""
         self._connection.setblocking(False)
         sending = Sending(self._connection, self.transfer)
-        progress = advance(sending)
+        progress = advance(sending, reads=True)
         if progress is Progress.BLOCKED and self._pass_on is not None:
             self.sending = sending
             self._pass_on(sending)
@@ -51,4 +51,5 @@ class PassedTransfer:
     def _wait_and_advance(self, sending: Sending) -> Progress:
         poll = select.poll()
         poll.register(self._connection, select.POLLOUT)
-        return advance(sending) if poll.poll(STALL_SECONDS * 1000) else Progress.BROKEN
+        is_ready = poll.poll(STALL_SECONDS * 1000)
+        return advance(sending, reads=True) if is_ready else Progress.BROKEN

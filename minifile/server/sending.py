@@ -3,40 +3,38 @@
 A response is begun by the thread that made it. As soon as the kernel takes no more, the rest is
 passed to one thread of the process that waits for all slow clients at once (epoll) and goes on
 where the kernel has room. `sendfile` copies nothing into the program (sendfile(2)).
+
+From a bucket bytes are read a window at a time, and only by threads that may wait for it: the
+one that began, then a few readers. A slow client holds one window, and no thread.
 """
 
 import errno
 import logging
-import math
 import os
-import select
 import socket
-import threading
-import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+from typing import BinaryIO
 
-from flask import Flask
-
-from minifile.download.response import Transfer, settle_and_commit
+from minifile.download.response import Transfer
+from minifile.errors import MinifileError
 
 log = logging.getLogger("minifile")
 
-# What one client gets before the next one's turn comes.
+# What one client gets before the next one's turn comes: of a thread that serves all, of a reader.
 _AT_ONCE = 2 * 2**20
+_READ_AT_ONCE = 16 * 2**20
+# What is read from a bucket at once.
+_WINDOW_BYTES = 2**20
 # A client that takes nothing for so long is given up.
 STALL_SECONDS = 60.0
-# How long is waited for the last acknowledgements before they are looked at again.
-_LOOK_SECONDS = 0.002
-_PAUSE_SECONDS = 1.0
 
 
 class Progress(Enum):
     """How far a sending is."""
 
     BLOCKED = "blocked"
+    STARVED = "starved"
     DONE = "done"
     BROKEN = "broken"
 
@@ -52,16 +50,20 @@ class Sending:
         self._data = memoryview(b"")
         self._file = -1
         self._at = self._stop = 0
+        self._blob: BinaryIO | None = None
+        self._unread = 0
         self._is_started = False
         self.log: Callable[[], None] | None = None
 
-    def advance(self) -> Progress:
+    def advance(self, *, reads: bool) -> Progress:
         """Send what the kernel takes now; an error of the connection is a state, not an error.
 
-        Raises OSError when a blob is shorter than its row says: the answer has to break off.
+        Only a thread that `reads` may wait for a bucket; for others the answer is STARVED when it
+        needs bytes of one. Raises OSError when a blob is shorter than its row says or can't be
+        read, and BlobMissing: the answer has to break off.
         """
         try:
-            return self._advance(_AT_ONCE)
+            return self._advance(self._allowance(reads), reads)
         except BlockingIOError:
             return Progress.BLOCKED
         except OSError as error:
@@ -70,7 +72,7 @@ class Sending:
                 raise
             return Progress.BROKEN
 
-    def _advance(self, allowance: int) -> Progress:
+    def _advance(self, allowance: int, reads: bool) -> Progress:
         self._send_head()
         while allowance > 0:
             if self._data:
@@ -78,13 +80,18 @@ class Sending:
                 self._data = self._data[sent:]
             elif self._at < self._stop:
                 sent = self._send_file(min(allowance, self._stop - self._at))
-            elif self._next_piece():
+            elif self.transfer.is_remote and not reads:
+                return Progress.STARVED
+            elif self._next_window() or self._next_piece():
                 continue
             else:
                 return Progress.DONE
             self.transfer.accepted += sent
             allowance -= sent
         return Progress.BLOCKED
+
+    def _allowance(self, reads: bool) -> int:
+        return _READ_AT_ONCE if reads and self.transfer.is_remote else _AT_ONCE
 
     def _send_head(self) -> None:
         """Send the head, held back by the kernel until bytes follow; then begin to count."""
@@ -102,150 +109,39 @@ class Sending:
         self._at += sent
         return sent
 
+    def _next_window(self) -> bool:
+        """Read on in a blob that is no file of this machine."""
+        if self._blob is None or not self._unread:
+            return False
+        found = self._blob.read(min(self._unread, _WINDOW_BYTES))
+        if not found:
+            raise OSError("a blob is shorter than its row says")
+        self._unread -= len(found)
+        self._data = memoryview(found)
+        return True
+
     def _next_piece(self) -> bool:
         piece = next(self._pieces, None)
         if piece is None:
             return False
         if isinstance(piece, bytes):
             self._data = memoryview(piece)
+        elif self.transfer.is_remote:
+            self._blob, span = piece
+            self._blob.seek(span.start)
+            self._unread = span.size_bytes
         else:
             blob, span = piece
             self._file, self._at, self._stop = blob.fileno(), span.start, span.stop
         return True
 
 
-def advance(sending: Sending) -> Progress:
+def advance(sending: Sending, *, reads: bool = False) -> Progress:
     """As `Sending.advance`; a blob that fails is logged, and breaks the answer off."""
     try:
-        return sending.advance()
+        return sending.advance(reads=reads)
+    except (OSError, MinifileError) as error:
+        log.warning("link %s: an answer broke off: %s", sending.transfer.link_id, error)
     except Exception:
-        log.exception("an answer broke off")
-        return Progress.BROKEN
-
-
-@dataclass(eq=False, slots=True)
-class _Job:
-    """A sending in the hands of the pump; `when_over` is told whether all was sent."""
-
-    sending: Sending
-    when_over: Callable[[bool], None]
-    moved_at: float
-    seen: int = -1
-    is_ending: bool = False
-    is_whole: bool = False
-    look_at: float = 0.0
-
-
-class Pump:
-    """One thread that goes on with all answers that the kernel could not take at once."""
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-        self._arriving: deque[_Job] = deque()
-        self._jobs: dict[int, _Job] = {}
-        self._ending: set[_Job] = set()
-        self._next_stall_check = 0.0
-        self._epoll = select.epoll()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self._epoll.register(self._wake_read, select.EPOLLIN)
-        threading.Thread(target=self._run, name="pump", daemon=True).start()
-
-    def take(self, sending: Sending, when_over: Callable[[bool], None]) -> None:
-        """Go on with a sending that is blocked; `when_over` is called once it has been settled."""
-        self._receive(_Job(sending, when_over, time.monotonic()))
-
-    def settle(
-        self, sending: Sending, *, is_whole: bool, when_over: Callable[[bool], None]
-    ) -> None:
-        """Settle what has been sent, once it is known how much arrived."""
-        now = time.monotonic()
-        self._receive(_Job(sending, when_over, now, is_ending=True, is_whole=is_whole))
-
-    def _receive(self, job: _Job) -> None:
-        self._arriving.append(job)
-        try:
-            os.write(self._wake_write, b"\0")
-        except BlockingIOError:
-            # The pipe is full of wake-up calls already.
-            return
-
-    def _run(self) -> None:
-        with self._app.app_context():
-            while True:
-                try:
-                    self._round()
-                except Exception:
-                    log.exception("the pump goes on with the next round")
-
-    def _round(self) -> None:
-        next_look = min((job.look_at for job in self._ending), default=math.inf)
-        pause = min(_PAUSE_SECONDS, max(0.0, next_look - time.monotonic()))
-        for descriptor, _ in self._epoll.poll(pause):
-            if descriptor == self._wake_read:
-                self._accept()
-            else:
-                self._go_on(self._jobs[descriptor])
-        self._give_up_stalled(time.monotonic())
-        self._settle(time.monotonic())
-
-    def _accept(self) -> None:
-        os.read(self._wake_read, 4096)
-        while self._arriving:
-            job = self._arriving.popleft()
-            if not job.is_ending:
-                try:
-                    self._watch(job)
-                    continue
-                except (OSError, ValueError):
-                    log.exception("an answer could not be gone on with")
-            self._ending.add(job)
-
-    def _watch(self, job: _Job) -> None:
-        descriptor = job.sending.connection.fileno()
-        self._epoll.register(descriptor, select.EPOLLOUT)
-        self._jobs[descriptor] = job
-
-    def _go_on(self, job: _Job) -> None:
-        progress = advance(job.sending)
-        if progress is not Progress.BLOCKED:
-            self._end(job, is_whole=progress is Progress.DONE)
-
-    def _end(self, job: _Job, *, is_whole: bool) -> None:
-        descriptor = job.sending.connection.fileno()
-        self._epoll.unregister(descriptor)
-        del self._jobs[descriptor]
-        job.is_whole = is_whole
-        self._ending.add(job)
-
-    def _give_up_stalled(self, now: float) -> None:
-        """End what has not moved for long. What the kernel holds moves too, by and by."""
-        if now < self._next_stall_check:
-            return
-        self._next_stall_check = now + _PAUSE_SECONDS
-        for job in list(self._jobs.values()):
-            arrived = job.sending.transfer.progress()
-            if arrived != job.seen:
-                job.seen, job.moved_at = arrived, now
-            elif job.moved_at < now - STALL_SECONDS:
-                self._end(job, is_whole=False)
-
-    def _settle(self, now: float) -> None:
-        known = [job for job in self._ending if job.look_at <= now and _is_known(job, now)]
-        if not known:
-            return
-        self._ending.difference_update(known)
-        try:
-            settle_and_commit([job.sending.transfer for job in known], [])
-        finally:
-            for job in known:
-                job.when_over(job.is_whole)
-
-
-def _is_known(job: _Job, now: float) -> bool:
-    """Say whether the transfer can be settled; if not, look again later and later."""
-    if job.sending.transfer.is_settled():
-        return True
-    job.look_at = now + min(0.05, _LOOK_SECONDS + (now - job.moved_at) / 4)
-    return False
+        log.exception("link %s: an answer broke off", sending.transfer.link_id)
+    return Progress.BROKEN

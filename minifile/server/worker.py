@@ -3,7 +3,7 @@
 - Plain requests for small files are answered by the poller, all that came at once with one
   commit (`download/fast.py`). Where a limit makes the commit durable, another thread waits for the
   disk meanwhile (`server/limited.py`). Everything else goes to a thread.
-- What the kernel does not take of an answer at once goes to the pump (`server/sending.py`).
+- What the kernel does not take of an answer at once goes to the pump (`server/pump.py`).
 """
 
 import logging
@@ -21,7 +21,8 @@ from minifile.download.response import Transfer
 from minifile.server.limited import Asked, LimitedDownloads
 from minifile.server.logs import fast_line
 from minifile.server.parking import Connection, ParkingWorker, keeps_connection
-from minifile.server.sending import Progress, Pump, Sending, advance
+from minifile.server.pump import Pump
+from minifile.server.sending import Progress, Sending, advance
 
 log = logging.getLogger("minifile")
 

@@ -16,11 +16,11 @@ from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, PoolProxiedConnection
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from minifile.errors import ServiceBusy
 from minifile.extensions import begin_immediate, db, writers_turn
-from minifile.services.statements import Driver
+from minifile.services.statements import Driver, lent_driver, raw_connection
 
 T = TypeVar("T")
 Work = Callable[[Driver], T]
@@ -63,6 +63,8 @@ class Outcome(Generic[T]):
     def __init__(self, work: Work[T], *, durable: bool) -> None:
         self.durable = durable
         self.error: BaseException | None = None
+        # Whether the connection broke in the commit itself, so that nobody knows.
+        self.is_doubtful = False
         self._work = work
         self._result: T | None = None
 
@@ -128,7 +130,7 @@ class _Queue:
     def _commit(self, engine: Engine, jobs: Sequence[Outcome[Any]]) -> None:
         """Commit on the one connection of this process that writes; it is lent once."""
         if self._lent is None:
-            self._lent = engine.raw_connection()
+            self._lent = raw_connection(engine)
         try:
             _commit_together(Driver(self._lent.driver_connection, engine.dialect), jobs)
         except BaseException:
@@ -218,22 +220,15 @@ def _run_in_savepoint(driver: Driver, job: Outcome[Any]) -> None:
 def _commit_alone(engine: Engine, job: Outcome[Any]) -> None:
     """Run one job in a transaction of its own (PostgreSQL)."""
     try:
-        lent = engine.raw_connection()
-    except SQLAlchemyError as error:
-        job.error = error
-        return
-    driver = Driver(lent.driver_connection, engine.dialect)
-    try:
-        job.run(driver)
-        if job.error is None:
+        with lent_driver(engine) as driver:
+            job.run(driver)
+            # Raises what the work has raised.
+            job.value()
+            job.is_doubtful = True
             driver.commit()
-    except DBAPIError as error:
+            job.is_doubtful = False
+    except Exception as error:  # noqa: BLE001 (kept for who asks for the value)
         job.error = error
-    finally:
-        if getattr(job.error, "connection_invalidated", False):
-            lent.invalidate()
-        # The pool rolls back what was not committed.
-        lent.close()
 
 
 _queues: "WeakKeyDictionary[Engine, _Queue]" = WeakKeyDictionary()

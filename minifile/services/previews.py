@@ -43,7 +43,7 @@ def open_preview(reading: Reading, file: FileRecord, span: Span, *, storage: Sto
     Takes no slot. Raises FileRemoved or BlobMissing before anything was counted.
     """
     with noticing_removal(file):
-        blob = storage.open(file.storage_key)
+        blob = storage.open(file.storage_key, span)
     try:
         if span.start == 0:
             count_preview(reading)

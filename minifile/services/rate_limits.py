@@ -61,9 +61,13 @@ class RateLimits:
     """The rate limits of an instance: `check` before the act, `count` after what counts."""
 
     def __init__(
-        self, engine: Engine, amounts: Mapping[str, int | None], *, secret_key: str
+        self,
+        counters: "DatabaseCounters",
+        amounts: Mapping[str, int | None],
+        *,
+        secret_key: str,
     ) -> None:
-        self._storage = DatabaseCounters(engine)
+        self._storage = counters
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._secret = secret_key.encode()
         self._rules = {

@@ -21,12 +21,26 @@ def check_schema(migrations: Path) -> None:
 
 
 def is_at_head(migrations: Path) -> bool:
-    """Say whether the database has the schema of the newest migration, no older and no newer."""
+    """Say whether every migration that this version knows has run.
+
+    A newer version may have run more. They only add, so this one goes on serving beside it until
+    its turn to be replaced has come.
+    """
+    return _present_revision() >= int(newest_revision(migrations))
+
+
+def is_beyond_head(migrations: Path) -> bool:
+    """Say whether a newer version has run migrations that this one does not know."""
+    return _present_revision() > int(newest_revision(migrations))
+
+
+def _present_revision() -> int:
+    """Return the number of the newest migration that has run, or -1 where none has."""
     with db.engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
-            return False
-        present = set(connection.exec_driver_sql(_VERSIONS).scalars())
-    return present == {newest_revision(migrations)}
+            return -1
+        present = connection.exec_driver_sql(_VERSIONS).scalars()
+        return max((int(revision) for revision in present if revision.isdecimal()), default=-1)
 
 
 def newest_revision(migrations: Path) -> str:

@@ -65,12 +65,40 @@ def reading(engine: Engine) -> Iterator[Driver]:
     if shared is not None:
         yield shared.driver(engine)
         return
-    connection = engine.raw_connection()
+    with lent_driver(engine) as driver:
+        yield driver
+
+
+@contextmanager
+def lent_driver(engine: Engine) -> Iterator[Driver]:
+    """Lend a pooled connection; one that turns out to be dead does not go back into the pool."""
+    connection = raw_connection(engine)
     try:
         yield Driver(connection.driver_connection, engine.dialect)
     finally:
-        # The pool rolls back what PostgreSQL's driver had begun.
+        if engine.dialect.name != "sqlite":
+            _roll_back(connection, engine.dialect)
         connection.close()
+
+
+def _roll_back(connection: PoolProxiedConnection, dialect: Dialect) -> None:
+    """End what PostgreSQL's driver has begun and nobody committed, which is mostly reading.
+
+    The pool would do it too, and log a trace where the server has gone meanwhile.
+    """
+    try:
+        # One that is closed does not go back into the pool.
+        connection.rollback()
+    except dialect.loaded_dbapi.Error:
+        connection.invalidate()
+
+
+def raw_connection(engine: Engine) -> PoolProxiedConnection:
+    """Lend a connection until it is closed. Raises what SQLAlchemy raises elsewhere."""
+    try:
+        return engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemy(error, Driver(None, engine.dialect)) from error
 
 
 @contextmanager
@@ -97,7 +125,7 @@ class _Shared:
     def driver(self, engine: Engine) -> Driver:
         lent = self._lent.get(engine)
         if lent is None:
-            connection = engine.raw_connection()
+            connection = raw_connection(engine)
             lent = connection, Driver(connection.driver_connection, engine.dialect)
             self._lent[engine] = lent
         return lent[1]

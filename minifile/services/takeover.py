@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine, bindparam, select, update
 
 from minifile.errors import UploadHeld
-from minifile.extensions import DATABASE_UNAVAILABLE, db
+from minifile.extensions import DATABASE_UNAVAILABLE, db, first_line
 from minifile.models import PartialUpload
 from minifile.services.commits import commit
 from minifile.services.partials import read_again
@@ -93,8 +93,8 @@ class _Watcher:
         try:
             with reading(engine) as driver:
                 wanted = {row[0] for row in _WANTED.run(driver)}
-        except DATABASE_UNAVAILABLE:
-            log.exception("nobody could be asked which uploads are wanted; asked again soon")
+        except DATABASE_UNAVAILABLE as error:
+            log.error("nobody could be asked which uploads are wanted: %s", first_line(error))
             return
         still = time.monotonic() - _STILL_SECONDS
         for writing in running:

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as RouteNotFound
 
 from minifile import errors
-from minifile.extensions import DATABASE_UNAVAILABLE
+from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.web.negotiate import answer_format
 
 log = logging.getLogger("minifile")
@@ -126,7 +126,7 @@ def _is_unknown_address(error: HTTPException) -> bool:
 
 
 def _answer_without_database(error: Exception) -> Response:
-    log.error("the database does not answer: %s", error)
+    log.error("the database does not answer: %s", first_line(error))
     return answer_refusal(errors.ServiceBusy())
 
 

@@ -33,7 +33,9 @@ def test_an_empty_database_is_outdated(make_app: Callable[..., Flask], tmp_path:
         check_schema(migrations_path())
 
 
-def test_a_database_before_the_newest_migration_is_outdated(here: Flask, tmp_path: Path):
+def test_a_version_whose_newest_migration_is_missing_does_not_serve(
+    everywhere: Flask, tmp_path: Path
+):
     newer = shutil.copytree(migrations_path(), tmp_path / "migrations")
     (newer / "versions" / "9999_next.py").write_text('revision, down_revision = "9999", "0002"\n')
 
@@ -41,9 +43,16 @@ def test_a_database_before_the_newest_migration_is_outdated(here: Flask, tmp_pat
         check_schema(newer)
 
 
-def test_a_database_of_a_newer_version_does_not_fit_either(here: Flask):
+def test_a_version_serves_a_database_that_a_newer_one_has_added_to(everywhere: Flask):
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    check_schema(migrations_path())
+
+
+def test_a_revision_that_is_none_of_ours_does_not_fit(here: Flask):
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'abcd'"))
 
     with pytest.raises(SchemaOutdated):
         check_schema(migrations_path())

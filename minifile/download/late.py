@@ -1,0 +1,99 @@
+"""What could not be settled when its answer was over, for want of a database, is settled later.
+
+A restart of the database takes seconds. Without this, what was delivered meanwhile would stand
+there as aborted, and a slot of which nothing was sent would stay taken.
+"""
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from flask import Flask
+
+from minifile.errors import ServiceBusy
+from minifile.extensions import DATABASE_UNAVAILABLE, first_line
+from minifile.services.commits import Outcome, Work, commit_all
+
+log = logging.getLogger("minifile")
+
+_EVERY_SECONDS = 1.0
+# What is beyond this stays reserved, as after a crash.
+_AT_MOST = 10_000
+_AT_ONCE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A settlement that is still owed."""
+
+    app: Flask
+    link_id: int | None
+    work: Work[None]
+
+
+class LateSettlements:
+    """Settles what is owed from one thread, which lives only while there is something."""
+
+    def __init__(self) -> None:
+        self._owed: deque[Late] = deque(maxlen=_AT_MOST)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def owe(self, late: Late) -> None:
+        """Settle this as soon as the database answers again."""
+        with self._lock:
+            self._owed.append(late)
+            if self._thread is None or not self._thread.is_alive():
+                # Not alive either in a process that was forked off since.
+                self._thread = threading.Thread(target=self._run, name="late", daemon=True)
+                self._thread.start()
+
+    def settle(self) -> bool:
+        """Settle some of what is owed; say whether the database took it."""
+        with self._lock:
+            some = [self._owed[at] for at in range(min(len(self._owed), _AT_ONCE))]
+        is_taken = True
+        for late in some:
+            with late.app.app_context():
+                [outcome] = commit_all([late.work], durable=False)
+            if may_be_tried_again(outcome):
+                is_taken = False
+                break
+            if outcome.error is not None:
+                log_unsettled(late.link_id, outcome.error)
+            with self._lock:
+                self._owed.popleft()
+        return is_taken
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            with self._lock:
+                if not self._owed:
+                    self._thread = None
+                    return
+            try:
+                is_taken = self.settle()
+            except Exception:
+                log.exception("settlements that are owed could not be tried; tried again soon")
+                is_taken = False
+            if not is_taken:
+                pause.wait(_EVERY_SECONDS)
+
+
+def may_be_tried_again(outcome: Outcome[None]) -> bool:
+    """Say whether it failed for want of a database, and certainly was not committed."""
+    is_away = isinstance(outcome.error, (ServiceBusy, *DATABASE_UNAVAILABLE))
+    return is_away and not outcome.is_doubtful
+
+
+def log_unsettled(link_id: int | None, error: BaseException) -> None:
+    """Log that settling failed. The reserved bytes stay spent, as after a crash."""
+    if isinstance(error, DATABASE_UNAVAILABLE):
+        log.error("link %s: a delivery may not be settled: %s", link_id, first_line(error))
+    else:
+        log.error("link %s: a delivery could not be settled", link_id, exc_info=error)
+
+
+late_settlements = LateSettlements()

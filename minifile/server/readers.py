@@ -1,0 +1,45 @@
+"""Threads that may wait for a bucket, so that nobody else has to."""
+
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+log = logging.getLogger("minifile")
+
+Job = TypeVar("Job")
+
+# Each reads a window and sends it; more than these only wait longer for the same bucket.
+_MOST_THREADS = 64
+
+
+class Readers(Generic[Job]):
+    """Carries out jobs in a bounded number of threads, which are started as they are needed."""
+
+    def __init__(self, carry_out: Callable[[Job], None]) -> None:
+        self._carry_out = carry_out
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = self._threads = 0
+
+    def give(self, job: Job) -> None:
+        """Let the next free thread carry a job out."""
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            elif self._threads < _MOST_THREADS:
+                self._threads += 1
+                # They must not keep a process from ending that has been told to.
+                threading.Thread(target=self._run, name="reader", daemon=True).start()
+        self._jobs.put(job)
+
+    def _run(self) -> None:
+        while True:
+            job = self._jobs.get()
+            try:
+                self._carry_out(job)
+            except Exception:
+                log.exception("a reader goes on with the next answer")
+            with self._lock:
+                self._idle += 1
