@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -160,10 +161,14 @@ def fake_gcs() -> Iterator[str]:
     os.environ["NO_GCE_CHECK"] = "true"
     process = server._process
     assert process is not None
+    assert process.stderr is not None
+    # It logs into a pipe that nobody else reads.
+    draining = threading.Thread(target=process.stderr.read)
+    draining.start()
     yield server.url
     server.stop()
-    # It leaves its pipe open.
-    process.communicate()
+    draining.join()
+    process.stderr.close()
 
 
 def make_gcs_bucket(url: str) -> str:
