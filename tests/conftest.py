@@ -225,10 +225,12 @@ def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
         running.append(server)
         return server
 
-    yield start
-    for server in running:
-        if server.process.poll() is None:
-            server.kill()
+    try:
+        yield start
+    finally:
+        for server in running:
+            if server.process.poll() is None:
+                server.kill()
 
 
 def environment_of(**settings: str) -> dict[str, str]:

@@ -9,7 +9,13 @@ from minifile.config import Settings, migrations_path, survey_settings
 from minifile.config.advice import advise
 from minifile.errors import MinifileError
 from minifile.server.sizing import database_connections, default_workers
-from minifile.services.probes import STORAGE, probe_database, probe_space, probe_storage
+from minifile.services.probes import (
+    STORAGE,
+    probe_counters,
+    probe_database,
+    probe_space,
+    probe_storage,
+)
 from minifile.storage import open_storage
 from minifile.storage.locks import FileLocks
 from minifile.values import Level, Verdict
@@ -46,6 +52,8 @@ def _verdicts() -> Iterator[Verdict]:
         yield from look_at_database(settings)
     if "storage_url" not in survey.refused and not _is_unmade(settings, settings.storage_url):
         yield from _look_at_storage(settings)
+    if settings.rate_limit_url:
+        yield probe_counters(settings.rate_limit_url)
     yield from advise(settings)
 
 

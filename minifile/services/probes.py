@@ -7,6 +7,7 @@ given a small blob that is read and deleted at once.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from limits.storage import RedisStorage
 from sqlalchemy import Connection, create_engine, inspect, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,10 +21,12 @@ from minifile.units import size_in_words
 from minifile.values import Level, Verdict
 
 _CONNECT_SECONDS = 10
+_ANSWER_SECONDS = 5
 
 Look = Callable[[Connection], Iterator[Verdict]]
 
 DATABASE, SCHEMA, STORAGE, SPACE = "database", "schema", "storage", "free space"
+COUNTERS = "counters"
 
 
 def probe_database(url: str, *, migrations: Path, connections: int) -> Iterator[Verdict]:
@@ -69,6 +72,23 @@ def probe_space(storage: Storage, keep_free: int) -> Verdict:
     if free < 2 * keep_free:
         return Verdict(Level.WARNING, SPACE, f"Uploads will soon be refused: {words}.")
     return Verdict(Level.OK, SPACE, f"{words}.")
+
+
+def probe_counters(url: str) -> Verdict:
+    """Look whether Redis answers; without it the database counts, so nothing is wrong."""
+    counters = RedisStorage(
+        url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS
+    )
+    try:
+        # Its sentences may hold what stands in the URL, so only the kind is told.
+        counters.storage.ping()
+    except (counters.base_exceptions, OSError) as error:  # type: ignore[misc]
+        kind = type(error).__name__
+        sentence = f"Redis does not answer ({kind}); the database counts until it does."
+        return Verdict(Level.WARNING, COUNTERS, sentence)
+    finally:
+        counters.storage.close()
+    return Verdict(Level.OK, COUNTERS, "Redis answers and counts.")
 
 
 def _probe_sqlite(address: URL, migrations: Path) -> Iterator[Verdict]:

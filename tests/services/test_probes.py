@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, make_url, text
 from minifile.config import migrations_path
 from minifile.extensions import db
 from minifile.server.sizing import database_connections
-from minifile.services.probes import probe_database, probe_space, probe_storage
+from minifile.services.probes import probe_counters, probe_database, probe_space, probe_storage
 from minifile.services.schema import newest_revision
 from minifile.storage.local import LocalStorage
 from minifile.values import Level, Verdict
@@ -198,3 +198,10 @@ def test_free_space_is_held_against_what_must_stay_free(
     tmp_path: Path, keep_free: int, level: Level
 ):
     assert probe_space(LocalStorage(tmp_path), keep_free).level is level
+
+
+def test_a_redis_that_does_not_answer_is_a_warning_without_its_password():
+    found = probe_counters("redis://:hidden@127.0.0.1:1/0")
+
+    assert found.level is WARNING
+    assert found.sentence.startswith("Redis does not answer (ConnectionError)")
