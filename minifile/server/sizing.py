@@ -15,8 +15,9 @@ _MEMORY_PER_THREAD = 4 * 2**20
 _LEAST_CONNECTIONS, _MOST_CONNECTIONS = 16, 4000
 _OTHER_FILES = 150
 
-# What the pool of one process may open to PostgreSQL; the factory's, which a test compares.
-_DATABASE_CONNECTIONS = 16
+# What one process may open to PostgreSQL: the factory's pool (a test compares), and one for the
+# locks on blobs.
+_DATABASE_CONNECTIONS = 17
 
 
 def default_workers() -> int:

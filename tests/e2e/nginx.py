@@ -41,7 +41,9 @@ def documented_blocks() -> list[str]:
 
 
 @contextmanager
-def nginx_before(server: RunningServer, block: str, folder: Path) -> Iterator[RunningServer]:
+def nginx_before(
+    server: RunningServer, block: str, folder: Path, old: RunningServer | None = None
+) -> Iterator[RunningServer]:
     """Run nginx with a server block of the page; yield the server as seen through it."""
     program = _program()
     folder.mkdir()
@@ -50,6 +52,8 @@ def nginx_before(server: RunningServer, block: str, folder: Path) -> Iterator[Ru
         address = "{}:{}".format(*listener.getsockname())
         block = block.replace("listen 80;", f"listen {address};")
         block = block.replace("127.0.0.1:8000", urlsplit(server.url).netloc)
+        if old is not None:
+            block = block.replace("127.0.0.1:8001", urlsplit(old.url).netloc)
         block = block.replace("/srv/minifile/uploads", str(server.instance_path / "uploads"))
         user = "user root;" if os.geteuid() == 0 else ""
         config = folder / "nginx.conf"

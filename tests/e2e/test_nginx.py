@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import RunningServer, servers_in
@@ -66,3 +67,21 @@ def test_refused_upload_is_told_why_through_nginx(proxied: RunningServer):
 
     assert answer.status == 413
     assert "2 MiB" in answer.text
+
+
+def test_links_of_an_instance_that_was_moved_are_found_at_the_old_one(
+    blocks: list[str], tmp_path: Path
+):
+    (block,) = [each for each in blocks if "@old" in each]
+    with servers_in(tmp_path) as start:
+        old = start("--workers", "1", trusted_proxies="1", instance_path=str(tmp_path / "old"))
+        new = start(
+            "--workers", "1", trusted_proxies="1", rate_unknown_codes="off",
+            instance_path=str(tmp_path / "new"),
+        )  # fmt: skip
+        moved, fresh = put(old, b"moved"), put(new, b"fresh")
+        with nginx_before(new, block, tmp_path / "nginx", old) as through:
+            assert get(through, moved).body == b"moved"
+            assert get(through, fresh).body == b"fresh"
+            assert get(through, "/nothing2345").status == 404
+            assert get(old, put(through, b"another")).status == 404

@@ -174,7 +174,8 @@ def test_the_connections_of_a_process_are_those_of_its_pool(
 
     with app.app_context():
         pool = db.engine.pool
-        assert database_connections(1) == pool.size() + pool._max_overflow
+        locks = 1
+        assert database_connections(1) == pool.size() + pool._max_overflow + locks
 
 
 def test_a_storage_that_can_be_used_is_left_as_it_was(tmp_path: Path):
