@@ -22,6 +22,9 @@ _LOCATION = "/-/blobs/"
 _PRECONDITIONS = {
     *("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range")
 }
+# Clients repeat such headers wherever they are sent. A bucket is not to learn them, and refuses
+# a request that brings credentials besides those in its address.
+_SECRETS = {"Authorization", "X-Link-Password"}
 # What nginx, buckets and we read alike.
 _PLAIN_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 # For who does not follow.
@@ -36,7 +39,8 @@ def may_be_handed_over(reading: Reading, span: Span | None) -> bool:
     # nginx says so with each request. Who asks us directly gets the bytes from us.
     if mode == "x-accel" and headers.get("X-Sendfile-Type") != "X-Accel-Redirect":
         return False
-    if any(name in headers for name in _PRECONDITIONS):
+    kept_here = _PRECONDITIONS | _SECRETS if mode == "redirect" else _PRECONDITIONS
+    if any(name in headers for name in kept_here):
         return False
     asked = headers.get("Range")
     return asked is None if span is None else _PLAIN_RANGE.fullmatch(asked or "") is not None

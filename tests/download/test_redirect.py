@@ -1,19 +1,20 @@
 """Downloads by a redirect to the bucket: who is sent there, with what, and what is counted."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from buckets import make_s3_bucket, s3_client, s3_url
-from cast import Sent, downloads, send, stored_link
+from buckets import make_s3_bucket, s3_url
+from cast import Sent, as_sent, downloads, form, send, stored_link
 from conftest import browser, shell
 from flask import Flask
 
 CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bucket(moto: str) -> str:
     return make_s3_bucket(moto)
 
@@ -92,30 +93,40 @@ def test_each_redirect_counts_and_a_resume_does_not(app: Flask, link: Sent):
     assert downloads(app, link.code) == 2
 
 
-def test_the_owner_is_sent_there_uncounted(app: Flask, link: Sent):
-    answer = asking(app, link.file(), Authorization=f"Bearer {link.owner_token}")
+def test_the_owner_is_sent_there_uncounted(app: Flask):
+    alice, names_json = browser(app), {"Accept": "application/json"}
+    alice.get("/")
+    link = as_sent(alice.post("/", **form({"a.bin": CONTENT}), headers=names_json))
+
+    answer = alice.get(link.file())
 
     assert (answer.status_code, downloads(app, link.code)) == (302, 0)
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        pytest.param({"If-Match": "*"}, 200, id="precondition"),
-        pytest.param({"If-None-Match": "*"}, 304, id="not modified"),
-        pytest.param({"If-Match": '"another"'}, 412, id="another file"),
-        pytest.param({"Range": "bytes=0-1", "If-Range": '"another"'}, 200, id="if-range"),
-        pytest.param({"Range": "bytes=0-1,4-5"}, 200, id="several ranges"),
-        pytest.param({"Range": "bytes=99999-"}, 416, id="range outside"),
-    ],
-)
-def test_what_a_bucket_might_read_otherwise_we_answer(
-    app: Flask, link: Sent, headers: dict[str, str], status: int
-):
-    answer = asking(app, link.file(), **headers)
+@pytest.mark.parametrize("header", ["X-Link-Password", "Authorization"])
+def test_no_secret_that_a_client_might_repeat_goes_there(app: Flask, header: str):
+    link = send(app, {"a.bin": CONTENT}, password="geheim")
+    basic = f"Basic {b64encode(b':geheim').decode()}"
 
-    assert answer.status_code == status
-    assert (answer.data == CONTENT) is (status == 200)
+    answer = asking(app, link.file(), **{header: "geheim" if header[0] == "X" else basic})
+
+    assert (answer.status_code, answer.data) == (200, CONTENT)
+
+
+def test_what_a_bucket_might_read_otherwise_we_answer(app: Flask, link: Sent):
+    asked: list[tuple[dict[str, str], int]] = [
+        ({"If-Match": "*"}, 200),
+        ({"If-None-Match": "*"}, 304),
+        ({"If-Match": '"another"'}, 412),
+        ({"Range": "bytes=0-1", "If-Range": '"another"'}, 200),
+        ({"Range": "bytes=0-1,4-5"}, 200),
+        ({"Range": "bytes=99999-"}, 416),
+    ]
+
+    answers = [asking(app, link.file(), **headers) for headers, _ in asked]
+
+    assert [answer.status_code for answer in answers] == [status for _, status in asked]
+    assert all(answer.data == CONTENT for answer in answers if answer.status_code == 200)
 
 
 def test_head_is_answered_with_the_headers_of_the_file(app: Flask, link: Sent):
@@ -144,10 +155,9 @@ def test_a_preview_is_streamed(app: Flask):
     assert (answer.status_code, downloads(app, sent.code)) == (200, 0)
 
 
-def test_a_blob_that_is_not_there_counts_nothing(app: Flask, link: Sent, moto: str, bucket: str):
-    client = s3_client(moto)
-    for entry in client.list_objects_v2(Bucket=bucket)["Contents"]:
-        client.delete_object(Bucket=bucket, Key=entry["Key"])
+def test_a_blob_that_is_not_there_counts_nothing(app: Flask, link: Sent):
+    [file] = stored_link(app, link.code).files
+    app.extensions["minifile"].storage.delete(file.storage_key)
 
     answer = asking(app, link.file())
 
