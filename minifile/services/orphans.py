@@ -8,7 +8,7 @@ from itertools import islice
 from sqlalchemy import select
 
 from minifile.errors import StorageUnavailable
-from minifile.models import File, PartialUpload
+from minifile.models import File, PartialUpload, RemovedBlob
 from minifile.services.pacing import ROWS, read_page, unhurried
 from minifile.storage import Storage
 from minifile.values import StoredBlob
@@ -73,6 +73,6 @@ def _orphans_among(page: Sequence[StoredBlob], storage: Storage) -> list[StoredB
 
 
 def _known_keys(keys: Sequence[str]) -> set[str]:
-    """Return which of the keys a file or a partial upload names."""
-    columns = (File.storage_key, PartialUpload.storage_key)
+    """Return which of the keys a file, a partial upload or a removed blob names."""
+    columns = (File.storage_key, PartialUpload.storage_key, RemovedBlob.storage_key)
     return {key for column in columns for key in read_page(select(column).where(column.in_(keys)))}

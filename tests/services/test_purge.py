@@ -31,12 +31,14 @@ from minifile.extensions import db, write_transaction
 from minifile.models import BrowserAccess, ClientSalt, Delivery, File, Link, Slot
 from minifile.services.clients import client_hashes
 from minifile.services.deliveries import IN_FLIGHT_FOR, renew_deliveries
+from minifile.services.downloads import Reading
+from minifile.services.handovers import ADDRESS_LIFETIME, hand_over_file
 from minifile.services.links import revoke_link
 from minifile.services.orphans import sweep_orphans
 from minifile.services.purge import BATCH, Purged, purge_expired
 from minifile.services.uploads import Incoming
 from minifile.storage import Storage
-from minifile.values import Chunk, UploadOptions
+from minifile.values import Chunk, Span, UploadOptions
 
 SOON = NOW + timedelta(seconds=1)
 
@@ -60,6 +62,21 @@ def test_an_expired_link_goes_with_its_bytes_and_all_its_rows(everywhere: Flask)
     assert purged == Purged(links=1, size_bytes=8, orphans=0)
     assert keys(storage_of(everywhere)) == set()
     assert [count(m) for m in (Link, File, Slot, Delivery, BrowserAccess)] == [0, 0, 0, 0, 0]
+
+
+def test_a_link_waits_for_the_end_of_an_address_that_was_handed_out(everyweverywhere: Flask):
+    storage, link = storage_of(everywhere), make_link(everywhere)
+    last = NOW + DAY - timedelta(seconds=1)
+    whole = Span(0, link.size_bytes)
+    reading = Reading(link, CHARLIE, is_owner=False)
+    hand_over_file(reading, link.files[0], whole, storage=storage, lease=DAY, now=last)
+    revoke_link(link, now=last)
+
+    early = purge_expired(storage=storage, now=last + ADDRESS_LIFETIME)
+    late = purge_expired(storage=storage, now=last + ADDRESS_LIFETIME + timedelta(minutes=1))
+
+    assert (early.links, late.links) == (0, 1)
+    assert keys(storage) == set()
 
 
 def test_a_link_stays_until_the_microsecond_it_expires(everywhere: Flask, storage: Storage):
