@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from itertools import islice
 
@@ -15,6 +16,9 @@ from minifile.values import StoredBlob
 
 log = logging.getLogger("minifile")
 
+# Blobs of a bucket that are deleted at once.
+_AT_ONCE = 16
+
 
 def delete_blob(key: str, storage: Storage) -> bool:
     """Delete a blob and say whether it is gone; one that can't be deleted must not keep others."""
@@ -27,6 +31,18 @@ def delete_blob(key: str, storage: Storage) -> bool:
         log.exception("the blob %s can't be deleted; the next purge tries again", key)
         return False
     return True
+
+
+def delete_blobs(keys: Sequence[str], storage: Storage) -> set[str]:
+    """Delete blobs, and return the keys of those that are gone.
+
+    A bucket is asked for several at a time: what takes long is waiting for its answers.
+    """
+    if storage.has_files:
+        return {key for key in keys if delete_blob(key, storage)}
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deleting") as pool:
+        is_gone = pool.map(lambda key: delete_blob(key, storage), keys)
+        return {key for key, gone in zip(keys, is_gone, strict=True) if gone}
 
 
 def sweep_orphans(storage: Storage) -> int:

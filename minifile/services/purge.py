@@ -33,7 +33,7 @@ from minifile.models import BrowserAccess, Delivery, File, Link, PartialUpload, 
 from minifile.services.clients import destroy_old_salts
 from minifile.services.expiry import purge_partial_uploads
 from minifile.services.handovers import is_wanted
-from minifile.services.orphans import delete_blob, sweep_orphans
+from minifile.services.orphans import delete_blobs, sweep_orphans
 from minifile.services.pacing import (
     ROWS,
     pages_until_gone,
@@ -175,7 +175,8 @@ def _delete_files(links: Sequence[int], storage: Storage) -> int:
     while files := _page_of_files(links, last_id):
         last_id = files[-1].id
         with unhurried():
-            gone = [file.id for file in files if delete_blob(file.storage_key, storage)]
+            keys = delete_blobs([file.storage_key for file in files], storage)
+        gone = [file.id for file in files if file.storage_key in keys]
         with _holding(links) as session:
             deleted = delete(File).where(File.id.in_(gone)).returning(File.size_bytes)
             size_bytes += sum(session.scalars(deleted))

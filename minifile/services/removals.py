@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from minifile.extensions import db, release_connection
 from minifile.models import Delivery, File, RemovedBlob
 from minifile.services.handovers import is_wanted
-from minifile.services.orphans import delete_blob
+from minifile.services.orphans import delete_blobs
 from minifile.services.pacing import ROWS, unhurried, unhurried_transaction
 from minifile.storage import Storage
 
@@ -43,7 +43,7 @@ def purge_removed_blobs(*, storage: Storage, now: datetime) -> None:
         release_connection()
         last = keys[-1]
         with unhurried():
-            gone = [key for key in keys if delete_blob(key, storage)]
+            gone = delete_blobs(keys, storage)
         with unhurried_transaction() as session:
             session.execute(delete(RemovedBlob).where(RemovedBlob.storage_key.in_(gone)))
     release_connection()

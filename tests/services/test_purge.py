@@ -64,7 +64,7 @@ def test_an_expired_link_goes_with_its_bytes_and_all_its_rows(everywhere: Flask)
     assert [count(m) for m in (Link, File, Slot, Delivery, BrowserAccess)] == [0, 0, 0, 0, 0]
 
 
-def test_a_link_waits_for_the_end_of_an_address_that_was_handed_out(everyweverywhere: Flask):
+def test_a_link_waits_for_the_end_of_an_address_that_was_handed_out(everywhere: Flask):
     storage, link = storage_of(everywhere), make_link(everywhere)
     last = NOW + DAY - timedelta(seconds=1)
     whole = Span(0, link.size_bytes)
