@@ -20,6 +20,9 @@ export PIP_USER = 0
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
+# What must hold on PostgreSQL as well; `make test` runs only some of it on both databases.
+ON_POSTGRES := $(addprefix tests/,services download upload links web)
+
 .PHONY: help run test torture bench screenshots lint format pins upgrade clean
 
 help: ## List the targets
@@ -33,6 +36,7 @@ test: .venv/test.installed .venv/node.installed .venv/swift.installed ## Install
 
 torture: .venv/test.installed .venv/node.installed .venv/swift.installed ## Run the large and slow tests, one at a time
 	$(BIN)/python -m pytest -m torture --timeout=3600 $(ARGS)
+	$(BIN)/python -m pytest --database=postgres --numprocesses=logical --maxprocesses=8 $(ON_POSTGRES)
 
 bench: .venv/run.installed .bench/peers.installed .bench/node.installed ## Measure beside the peers, minutes long; writes docs/performance.md
 	$(BIN)/python -m bench $(ARGS)

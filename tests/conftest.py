@@ -46,6 +46,19 @@ linux_only = pytest.mark.skipif(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let all tests of the application run on PostgreSQL, those too that need only one database."""
+    parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("database") == "sqlite":
+        return
+    for item in items:
+        if item.get_closest_marker("sqlite"):
+            item.add_marker(pytest.mark.skip(reason="asks what only SQLite does"))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
@@ -66,16 +79,25 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_app(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Callable[..., Flask]]:
-    """Make applications on SQLite in one instance folder; settings as keyword arguments."""
+def make_app(
+    request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite: Path
+) -> Iterator[Callable[..., Flask]]:
+    """Make applications in one instance folder; settings as keyword arguments.
+
+    They are on SQLite unless a setting says otherwise, or pytest's option `--database`.
+    """
     apps: list[Flask] = []
+    database: dict[str, str] = {}
+    if request.config.getoption("database") == "postgres":
+        make_database = request.getfixturevalue("make_postgres_database")
+        database |= {"database_url": make_database(), "secret_key": SECRET_KEY}
 
     def make(**settings: Any) -> Flask:
         folder = tmp_path / "instance"
         folder.mkdir(exist_ok=True)
         if not (folder / "minifile.sqlite").exists():
             shutil.copy(migrated_sqlite, folder / "minifile.sqlite")
-        app = create_app({"instance_path": folder, "keep_free": 0, **settings})
+        app = create_app({"instance_path": folder, "keep_free": 0, **database, **settings})
         app.testing = False
         apps.append(app)
         return app

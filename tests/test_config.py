@@ -108,6 +108,13 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(folder: Path):
     assert "line 1" in refusal()
 
 
+def test_nginx_sends_no_bytes_that_are_in_a_bucket(folder: Path):
+    said = refusal(download_mode="x-accel", storage_url="s3://bucket")
+
+    assert "DOWNLOAD_MODE" in said
+    assert "x-accel needs a folder that nginx can read: STORAGE_URL must begin with file:" in said
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -131,7 +138,8 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(folder: Path):
         ("public_url", "https://files.example.org/share", "without a path"),
         ("public_url", "https://files.example.org/?x=1", "without a path"),
         ("public_url", "https://[files.example.org", "Invalid IPv6 URL"),
-        ("download_mode", "redirect", "'stream' or 'x-accel'"),
+        ("download_mode", "nginx", "'stream', 'x-accel' or 'redirect'"),
+        ("download_mode", "redirect", "redirect needs a bucket: STORAGE_URL must begin with s3:"),
         ("storage_url", "/srv/uploads", "must begin with file:, s3:// or gs://"),
         ("storage_url", "s3:bucket", "must begin with file:, s3:// or gs://"),
         ("secret_key", "short", "at least 16 characters"),

@@ -4,6 +4,7 @@ import stat
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from minifile.config.buckets import parse_bucket_url
 from minifile.config.settings import Settings
 from minifile.config.urls import is_installed
 from minifile.values import Level, Verdict
@@ -26,6 +27,7 @@ def advise(settings: Settings) -> Iterator[Verdict]:
     yield _on_secret_key(settings)
     yield _on_public_url(settings)
     yield _on_proxies(settings)
+    yield _on_downloads(settings)
     yield _on_host_names(settings)
     yield _on_rate_limits(settings)
     yield _on_extras()
@@ -73,6 +75,23 @@ def _on_proxies(settings: Settings) -> Verdict:
     whom = "The one proxy" if count == 1 else f"The last {count} proxies"
     sentence = f"{whom} in front may say who a visitor is: nobody else must reach minifile."
     return Verdict(Level.OK, part, sentence)
+
+
+def _on_downloads(settings: Settings) -> Verdict:
+    part = "downloads"
+    if settings.download_mode == "x-accel":
+        return Verdict(Level.OK, part, "nginx sends files without a download limit.")
+    if settings.download_mode == "stream":
+        return Verdict(Level.OK, part, "minifile sends all bytes itself.")
+    public = urlsplit(settings.public_url or "")
+    bucket = urlsplit(parse_bucket_url(settings.storage_url).endpoint or "https://")
+    if public.scheme == "https" and bucket.scheme == "http":
+        sentence = "DOWNLOAD_MODE is redirect: browsers don't go from https to an http endpoint."
+        return Verdict(Level.WARNING, part, sentence)
+    if bucket.hostname in _OWN_MACHINE and public.hostname not in (None, *_OWN_MACHINE):
+        sentence = "DOWNLOAD_MODE is redirect, to an endpoint that only this machine can reach."
+        return Verdict(Level.WARNING, part, sentence)
+    return Verdict(Level.OK, part, "The bucket sends files without a download limit.")
 
 
 def _on_host_names(settings: Settings) -> Verdict:

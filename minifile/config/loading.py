@@ -89,9 +89,9 @@ def survey_settings(given: Mapping[str, Any] | None = None) -> Survey:
     settings, more = _checked(values)
     refused: frozenset[str] = frozenset()
     if settings is None:
-        refused = frozenset(name for name in values if _is_refused(name, values))
-        kept = {name: value for name, value in values.items() if name not in refused}
-        settings, _ = _checked({"secret_key": secrets.token_hex(32), **kept})
+        usable = _usable(values)
+        refused = frozenset(values.keys() - usable.keys())
+        settings, _ = _checked({"secret_key": secrets.token_hex(32), **usable})
     return Survey(settings, (*faults, *more), refused)
 
 
@@ -120,10 +120,16 @@ def _checked(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
         return None, _sentences(error)
 
 
-def _is_refused(name: str, values: Mapping[str, Any]) -> bool:
-    """Say whether a setting can't be used, or is one of two that don't fit each other."""
-    alone = {"instance_path": values["instance_path"], "secret_key": secrets.token_hex(32)}
-    return _checked({**alone, name: values[name]})[0] is None
+def _usable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that can be used, alone or with others."""
+    needed = {"instance_path": values["instance_path"], "secret_key": secrets.token_hex(32)}
+    alone = {name: _checked({**needed, name: value})[0] for name, value in values.items()}
+    usable = {name: value for name, value in values.items() if alone[name] is not None}
+    for name in values.keys() - usable.keys():
+        # It may only not fit the default of another.
+        if _checked({**needed, **usable, name: values[name]})[0] is not None:
+            usable[name] = values[name]
+    return usable
 
 
 def _unusable(path: Path, error: OSError) -> str:

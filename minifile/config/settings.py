@@ -16,6 +16,7 @@ from pydantic import (
 
 from minifile.config.urls import (
     check_database_url,
+    check_download_mode,
     check_public_url,
     check_rate_limit_url,
     check_storage_url,
@@ -110,9 +111,9 @@ class Settings(BaseModel):
     rate_partial_uploads: RateLimit = 3000
     # Uploads and downloads from one address at once in a process. Default: half of its threads.
     max_transfers_per_address: int | None = Field(default=None, ge=1)
-    # Who sends the bytes of files without a download limit: minifile itself (stream), or the nginx
-    # in front, told by X-Accel-Redirect (x-accel; docs/deploy.md).
-    download_mode: Literal["stream", "x-accel"] = "stream"
+    # Who sends the bytes of files without a download limit: minifile itself (stream), the nginx in
+    # front, told by X-Accel-Redirect (x-accel), or the bucket (redirect; docs/deploy.md).
+    download_mode: Literal["stream", "x-accel", "redirect"] = "stream"
     # Where to report a security problem (a mailto: or https: address), for security.txt.
     security_contact: str | None = None
 
@@ -121,6 +122,14 @@ class Settings(BaseModel):
     def _check_lifetimes(cls, value: timedelta, info: ValidationInfo) -> timedelta:
         if value < info.data.get("default_lifetime", timedelta(0)):
             raise ValueError("shorter than DEFAULT_LIFETIME")
+        return value
+
+    @field_validator("download_mode")
+    @classmethod
+    def _check_mode(cls, value: str, info: ValidationInfo) -> str:
+        storage_url = info.data.get("storage_url")
+        if storage_url is not None:
+            check_download_mode(value, storage_url)
         return value
 
     @property

@@ -31,6 +31,17 @@ def check_storage_url(url: str) -> str:
     return url
 
 
+def check_download_mode(mode: str, storage_url: str) -> None:
+    """Raise ValueError when the bytes are not where the mode sends recipients."""
+    is_folder = storage_url.startswith("file:")
+    if mode == "redirect" and is_folder:
+        raise ValueError("redirect needs a bucket: STORAGE_URL must begin with s3:// or gs://")
+    if mode == "x-accel" and not is_folder:
+        raise ValueError(
+            "x-accel needs a folder that nginx can read: STORAGE_URL must begin with file:"
+        )
+
+
 def check_database_url(url: str) -> str:
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")

@@ -27,11 +27,12 @@ from minifile.web.error_pages import say
 
 def answer_file(reading: Reading, file: FileRecord) -> Response:
     """Answer with one file of a link."""
+    what = file_representation(file)
     return _answer(
         reading,
-        file_representation(file),
+        what,
         lambda span: open_file_source(reading, file, span),
-        hand_over=lambda span: hand_over(reading, file, span),
+        hand_over=lambda span: hand_over(reading, file, what, span),
     )
 
 
@@ -52,20 +53,16 @@ def _answer(
     reading: Reading,
     what: Representation,
     open_source: Callable[[Span], Source],
-    hand_over: Callable[[Span], Response] | None = None,
+    hand_over: Callable[[Span | None], Response] | None = None,
 ) -> Response:
     refusal, span = _judge(reading, what)
     if refusal is not None:
         return refusal
     if request.method == "HEAD":
         return _head(reading, what)
-    wanted = span or Span(0, what.size_bytes)
     if hand_over is not None and may_be_handed_over(reading, span):
-        response = _with_headers(hand_over(wanted), reading, what, reading.link.downloads_left)
-        if span is None:
-            # nginx adds its own to a whole file.
-            del response.headers["Accept-Ranges"]
-        return response
+        return hand_over(span)
+    wanted = span or Span(0, what.size_bytes)
     response = Response(status=200 if span is None else 206, direct_passthrough=True)
     response.headers["Content-Length"] = str(wanted.size_bytes)
     if span is not None:

@@ -6,8 +6,9 @@ there as aborted, and a slot of which nothing was sent would stay taken.
 
 import logging
 import threading
+import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask
 
@@ -18,18 +19,20 @@ from minifile.services.commits import Outcome, Work, commit_all
 log = logging.getLogger("minifile")
 
 _EVERY_SECONDS = 1.0
-# What is beyond this stays reserved, as after a crash.
+# What is beyond these stays reserved, as after a crash.
+_FOR_SECONDS = 600.0
 _AT_MOST = 10_000
 _AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A settlement that is still owed."""
+    """A settlement that is still owed, until an instant of the monotonic clock."""
 
     app: Flask
     link_id: int | None
     work: Work[None]
+    until: float = field(default_factory=lambda: time.monotonic() + _FOR_SECONDS)
 
 
 class LateSettlements:
@@ -57,7 +60,7 @@ class LateSettlements:
         for late in some:
             with late.app.app_context():
                 [outcome] = commit_all([late.work], durable=False)
-            if may_be_tried_again(outcome):
+            if may_be_tried_again(outcome) and time.monotonic() < late.until:
                 is_taken = False
                 break
             if outcome.error is not None:

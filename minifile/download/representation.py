@@ -57,21 +57,40 @@ def bytes_headers(
     link: LinkRecord, what: Representation, *, left: int | None, now: datetime
 ) -> dict[str, str]:
     """Return the headers of an answer with these bytes, or about them; `left` downloads remain."""
-    seconds = (link.expires_at - now).total_seconds()
     headers = {
         "Content-Type": what.content_type,
         "Content-Disposition": (inline if what.is_inline else attachment)(what.filename),
         "Accept-Ranges": "bytes",
         "ETag": f'"{what.etag}"',
-        "X-Remaining-Downloads": "n/a" if left is None else str(left),
-        "X-Remaining-Days": str(max(0, math.ceil(seconds / 86_400))),
+        **_facts(link, what, left, now),
         **BYTES_HEADERS,
     }
     if what.modified_at is not None:
         headers["Last-Modified"] = http_date(what.modified_at)
-    if what.sha256 is not None:
-        headers["X-Content-SHA256"] = what.sha256
     return headers
+
+
+def redirect_headers(link: LinkRecord, what: Representation, *, now: datetime) -> dict[str, str]:
+    """Return the headers of a redirect to these bytes. Nobody may keep where it leads."""
+    return {
+        **_facts(link, what, link.downloads_left, now),
+        **BYTES_HEADERS,
+        "Cache-Control": "no-store",
+    }
+
+
+def _facts(
+    link: LinkRecord, what: Representation, left: int | None, now: datetime
+) -> dict[str, str]:
+    """Return the headers of our own, which every answer to who fetches has."""
+    seconds = (link.expires_at - now).total_seconds()
+    facts = {
+        "X-Remaining-Downloads": "n/a" if left is None else str(left),
+        "X-Remaining-Days": str(max(0, math.ceil(seconds / 86_400))),
+    }
+    if what.sha256 is not None:
+        facts["X-Content-SHA256"] = what.sha256
+    return facts
 
 
 def _archive_etag(link: LinkRecord) -> str:

@@ -7,6 +7,7 @@ from minifile.models.file import File
 from minifile.models.lease import Lease
 from minifile.models.link import Link
 from minifile.models.partial_upload import PartialUpload
+from minifile.models.removed_blob import RemovedBlob
 from minifile.models.slot import Slot
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "Lease",
     "Link",
     "PartialUpload",
+    "RemovedBlob",
     "Slot",
 ]

@@ -16,7 +16,7 @@ class Delivery(Base):
     `bytes_reserved` counts what was sent and what running responses may still send; it is
     bounded by the budget. `has_start` says that a response from byte 0 was begun. `in_flight`
     counts running responses and is void once `in_flight_until` is past (their process died).
-    `handed_over_at` says that another server was last told to send bytes of it; whether they
+    `handed_over_at` says when somebody else was last told to send bytes of it; whether they
     arrived is then not known, and such bytes are in neither `ranges` nor `bytes_sent`.
     """
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from minifile.extensions import db, release_connection
 from minifile.models import PartialUpload
-from minifile.services.orphans import delete_blob
+from minifile.services.orphans import delete_blobs
 from minifile.services.pacing import ROWS, read_page, unhurried, unhurried_transaction
 from minifile.storage import Storage
 from minifile.values import PartialState
@@ -70,7 +70,8 @@ def _delete_marked(storage: Storage) -> int:
         release_connection()
         last = rows[-1][0]
         with unhurried():
-            gone = [row[0] for row in rows if delete_blob(row[1], storage)]
+            keys = delete_blobs([row[1] for row in rows], storage)
+        gone = [row[0] for row in rows if row[1] in keys]
         with unhurried_transaction() as session:
             deleted = delete(PartialUpload).where(PartialUpload.id.in_(gone))
             count += len(session.scalars(deleted.returning(PartialUpload.id)).all())

@@ -1,13 +1,15 @@
-"""Handing a file over to the web server in front, which sends its bytes instead of us.
+"""Handing a file over to the web server in front or the bucket, which sends its bytes for us.
 
 Whether they arrive is not known then. So a handed-over delivery is never completed, what was
-asked for is taken as spent, and nothing stays in flight.
+asked for is taken as spent, and nothing stays in flight. The blob is kept for as long as an
+address that was handed out leads to it (`is_wanted`).
 """
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, case, update
+from sqlalchemy import ColumnElement, bindparam, case, or_, update
 
+from minifile.errors import StorageUnavailable
 from minifile.models import Delivery
 from minifile.policy.counting import FileSpan
 from minifile.services.commits import Work, commit
@@ -16,6 +18,11 @@ from minifile.services.downloads import Reading, noticing_removal
 from minifile.services.statements import Driver, Statement
 from minifile.storage import Storage
 from minifile.values import FileRecord, Span
+
+# How long the address of a blob at the bucket can be used.
+ADDRESS_LIFETIME = timedelta(minutes=5)
+# A minute more: the clocks of a bucket and of other replicas differ a little.
+_WANTED_FOR = ADDRESS_LIFETIME + timedelta(minutes=1)
 
 _HAND_OVER = Statement(
     update(Delivery)
@@ -38,7 +45,7 @@ def hand_over_file(
     lease: timedelta,
     now: datetime,
 ) -> None:
-    """Count a request whose bytes another server is about to send.
+    """Count a request whose bytes somebody else is about to send.
 
     Raises BlobMissing before anything was counted, and what `beginning` raises. The owner
     is not counted.
@@ -52,6 +59,29 @@ def hand_over_file(
         _handing_over(reading, part, fresh=not span.start, lease=lease, now=now),
         durable=is_durable(reading.link),
     )
+
+
+def signed_address(
+    file: FileRecord, *, storage: Storage, disposition: str, content_type: str
+) -> str:
+    """Return an address at the bucket at which anybody can fetch the file for ADDRESS_LIFETIME.
+
+    Raises StorageUnavailable where the storage can't sign one.
+    """
+    address = storage.signed_url(
+        file.storage_key,
+        disposition=disposition,
+        content_type=content_type,
+        lifetime=ADDRESS_LIFETIME,
+    )
+    if address is None:
+        raise StorageUnavailable("This storage has no addresses to hand out.")
+    return address
+
+
+def is_wanted(now: datetime) -> ColumnElement[bool]:
+    """Ask of deliveries whether the blob is being sent, or may be fetched by its address."""
+    return or_(Delivery.in_flight_until > now, Delivery.handed_over_at > now - _WANTED_FOR)
 
 
 def _handing_over(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from minifile.errors import BadOption, NotFound
@@ -22,6 +22,7 @@ from minifile.services.links import lock_link
 from minifile.services.new_links import FILE_VALUES
 from minifile.services.orphans import delete_blob
 from minifile.services.rate_limits import UPLOADS, RateLimits
+from minifile.services.removals import delete_file
 from minifile.services.slots import IS_USED_DELIVERY
 from minifile.services.uploads import Incoming, Rules, check_upload, store_files
 from minifile.storage import Batch, Storage
@@ -59,24 +60,24 @@ def add_files(
 def remove_file(link: LinkRecord, file_id: int, *, storage: Storage, now: datetime) -> None:
     """Take a file out of the link and delete its bytes.
 
-    Who is being sent it gets the rest; a zip on its way breaks off where it would begin. What was
-    delivered of it is forgotten, but its downloads stay counted. Raises NotFound, and BadOption
-    for the last file.
+    Who is being sent it gets the rest (from a bucket, within `removals.KEPT_FOR`); a zip on its
+    way may break off where it would begin. What was delivered of it is forgotten, but its
+    downloads stay counted. Raises NotFound, and BadOption for the last file.
     """
     with write_transaction() as session:
         row = lock_link(link.id)
         check_open(row, now)
-        key = session.scalar(
-            select(File.storage_key).where(File.id == file_id, File.link_id == row.id)
-        )
-        if key is None:
+        file = session.scalar(select(File).where(File.id == file_id, File.link_id == row.id))
+        if file is None:
             raise NotFound("This link has no such file.")
         if session.scalar(select(func.count()).where(File.link_id == row.id)) == 1:
             raise BadOption("A link needs a file, and this is its last. Revoke the link instead.")
         _keep_counted(session, file_id)
-        session.execute(delete(File).where(File.id == file_id))
-    # What can't be deleted now is swept by the purge.
-    delete_blob(key, storage)
+        key = file.storage_key
+        is_unused = delete_file(session, file, storage=storage, now=now)
+    if is_unused:
+        # What can't be deleted now is swept by the purge.
+        delete_blob(key, storage)
 
 
 def _keep_counted(session: Session, file_id: int) -> None:

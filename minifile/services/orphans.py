@@ -2,18 +2,22 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from itertools import islice
 
 from sqlalchemy import select
 
 from minifile.errors import StorageUnavailable
-from minifile.models import File, PartialUpload
+from minifile.models import File, PartialUpload, RemovedBlob
 from minifile.services.pacing import ROWS, read_page, unhurried
 from minifile.storage import Storage
 from minifile.values import StoredBlob
 
 log = logging.getLogger("minifile")
+
+# Blobs of a bucket that are deleted at once.
+_AT_ONCE = 16
 
 
 def delete_blob(key: str, storage: Storage) -> bool:
@@ -27,6 +31,18 @@ def delete_blob(key: str, storage: Storage) -> bool:
         log.exception("the blob %s can't be deleted; the next purge tries again", key)
         return False
     return True
+
+
+def delete_blobs(keys: Sequence[str], storage: Storage) -> set[str]:
+    """Delete blobs, and return the keys of those that are gone.
+
+    A bucket is asked for several at a time: what takes long is waiting for its answers.
+    """
+    if storage.has_files:
+        return {key for key in keys if delete_blob(key, storage)}
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="deleting") as pool:
+        is_gone = pool.map(lambda key: delete_blob(key, storage), keys)
+        return {key for key, gone in zip(keys, is_gone, strict=True) if gone}
 
 
 def sweep_orphans(storage: Storage) -> int:
@@ -73,6 +89,6 @@ def _orphans_among(page: Sequence[StoredBlob], storage: Storage) -> list[StoredB
 
 
 def _known_keys(keys: Sequence[str]) -> set[str]:
-    """Return which of the keys a file or a partial upload names."""
-    columns = (File.storage_key, PartialUpload.storage_key)
+    """Return which of the keys a file, a partial upload or a removed blob names."""
+    columns = (File.storage_key, PartialUpload.storage_key, RemovedBlob.storage_key)
     return {key for column in columns for key in read_page(select(column).where(column.in_(keys)))}

@@ -32,7 +32,8 @@ from minifile.extensions import db, release_connection
 from minifile.models import BrowserAccess, Delivery, File, Link, PartialUpload, Slot
 from minifile.services.clients import destroy_old_salts
 from minifile.services.expiry import purge_partial_uploads
-from minifile.services.orphans import delete_blob, sweep_orphans
+from minifile.services.handovers import is_wanted
+from minifile.services.orphans import delete_blobs, sweep_orphans
 from minifile.services.pacing import (
     ROWS,
     pages_until_gone,
@@ -40,6 +41,7 @@ from minifile.services.pacing import (
     unhurried,
     unhurried_transaction,
 )
+from minifile.services.removals import purge_removed_blobs
 from minifile.storage import Storage
 from minifile.values import LinkState
 
@@ -61,7 +63,8 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
     """Delete expired and revoked links and expired partial uploads, bytes first, then sweep
     orphan blobs.
 
-    A link that is being fetched (a mark younger than a minute) waits for the next run.
+    A link that is being fetched (a mark younger than a minute) waits for the next run, and so does
+    one that was handed over within the last minutes.
     """
     links = size_bytes = 0
     for ids in _marked_batches(now):
@@ -69,6 +72,7 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
         size_bytes += _delete_files(ids, storage)
         links += _delete_links(ids)
     _end_slots(now)
+    purge_removed_blobs(storage=storage, now=now)
     partial_uploads = purge_partial_uploads(storage=storage, now=now)
     return Purged(links, size_bytes, sweep_orphans(storage), partial_uploads)
 
@@ -108,10 +112,8 @@ def is_expired(now: datetime) -> ColumnElement[bool]:
 
 
 def is_in_flight(now: datetime) -> ColumnElement[bool]:
-    """Ask whether somebody is fetching the link."""
-    return exists().where(
-        Slot.link_id == Link.id, Delivery.slot_id == Slot.id, Delivery.in_flight_until > now
-    )
+    """Ask whether somebody is fetching the link, or may with an address that was handed out."""
+    return exists().where(Slot.link_id == Link.id, Delivery.slot_id == Slot.id, is_wanted(now))
 
 
 def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Sequence[int]:
@@ -173,7 +175,8 @@ def _delete_files(links: Sequence[int], storage: Storage) -> int:
     while files := _page_of_files(links, last_id):
         last_id = files[-1].id
         with unhurried():
-            gone = [file.id for file in files if delete_blob(file.storage_key, storage)]
+            keys = delete_blobs([file.storage_key for file in files], storage)
+        gone = [file.id for file in files if file.storage_key in keys]
         with _holding(links) as session:
             deleted = delete(File).where(File.id.in_(gone)).returning(File.size_bytes)
             size_bytes += sum(session.scalars(deleted))

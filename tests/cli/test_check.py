@@ -5,7 +5,7 @@ from pathlib import Path
 from cli.conftest import Run
 
 PARTS = ["settings", "database", "schema", "storage", "free space", "secret key", "public URL",
-         "proxies", "host names", "rate limits", "extras"]  # fmt: skip
+         "proxies", "downloads", "host names", "rate limits", "extras"]  # fmt: skip
 
 
 def lines(said: str) -> list[tuple[str, str, str]]:

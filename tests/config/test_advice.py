@@ -54,6 +54,27 @@ def test_what_may_not_be_meant_is_told(
     assert words in found[part]
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "public_url", "words"),
+    [
+        ("http://s3.example.org", "https://a.example.org", "from https to an http endpoint"),
+        ("https://127.0.0.1:9000", "https://a.example.org", "only this machine can reach"),
+        ("https://s3.example.org", "https://a.example.org", None),
+        ("http://127.0.0.1:9000", None, None),
+    ],
+)
+def test_recipients_must_be_able_to_follow_to_the_bucket(
+    tmp_path: Path, endpoint: str, public_url: str | None, words: str | None
+):
+    storage_url = f"s3://bucket?endpoint={endpoint}"
+    mode = {"download_mode": "redirect", "storage_url": storage_url}
+
+    found = warnings(tmp_path, public_url=public_url, trusted_proxies=1, **mode)
+
+    assert (words or "") in found.get("downloads", "")
+    assert ("downloads" in found) is (words is not None)
+
+
 def test_a_kept_key_that_others_may_read_is_told(tmp_path: Path):
     load_settings({"instance_path": tmp_path})
     (tmp_path / "secret_key").chmod(0o644)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from buckets import make_s3_bucket, s3_url
 from cast import Sent, change_row, downloads, fetch, filenames, nothing_changed, send, stored_link
 from conftest import BROWSER_ACCEPT, browser, shell
 from flask import Flask
@@ -467,3 +468,12 @@ def test_the_page_says_when_downloads_are_handed_over(
     page = browser(app).get(link.private_page).text
 
     assert ("handed over to the web server in front" in page) is is_said
+
+
+def test_the_page_says_when_the_storage_sends_downloads(make_app: Callable[..., Flask], moto: str):
+    url = s3_url(moto, make_s3_bucket(moto))
+    app = make_app(storage_url=url, download_mode="redirect")
+
+    page = browser(app).get(send(app).private_page).text
+
+    assert "counts when it is handed over to the storage." in page

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import socket
 import sqlite3
@@ -158,6 +159,28 @@ def test_a_zip_breaks_off_where_a_blob_is_missing(
     assert len(received) < 2 * len(LARGE)
     assert "Traceback" not in server.log()
     assert "broke off" in server.log()
+
+
+def test_a_removed_file_stays_in_the_bucket_for_who_is_being_sent_it(
+    start: StartServer, moto: str, bucket: str, tmp_path: Path
+):
+    server = start()
+    (tmp_path / "a.bin").write_bytes(LARGE)
+    files = ["-F", f"file=@{tmp_path}/a.bin", "-F", f"file=@{__file__}"]
+    link = json.loads(curl(*files, "-H", "Accept: application/json", server.url).stdout)
+    form = ["-F", "action=remove", "-F", "file_id=1", "-F", f"owner_token={link['owner_token']}"]
+
+    with connect(server, receive_buffer=4096) as connection:
+        connection.sendall(head(server, f"GET /{link['code']}/a.bin", CURL))
+        connection.recv(1, socket.MSG_PEEK)
+        curl(*form, f"{server.url}/links/{link['code']}")
+        asked_later = get(server, f"/{link['code']}/a.bin")
+        left = s3_client(moto).list_objects_v2(Bucket=bucket)["Contents"]
+        body = read_answers(connection, 1)[0].body
+
+    assert asked_later.status == 404
+    assert len(left) == 2
+    assert body == LARGE
 
 
 def read_to_end(connection: socket.socket) -> bytes:

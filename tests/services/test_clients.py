@@ -94,7 +94,7 @@ def test_yesterdays_hash_is_tried_after_todays(everywhere: Flask):
     assert older == [yesterdays]
 
 
-def test_the_hash_of_the_day_before_yesterday_is_not_tried(here: Flask):
+def test_the_hash_of_the_day_before_yesterday_is_not_tried(everywhere: Flask):
     for days in range(3):
         hashes(CHARLIE, now=NOW + days * DAY)
 
@@ -109,7 +109,7 @@ def test_readers_know_a_client_but_make_no_salt(everywhere: Flask):
     assert known_client_hashes(1, CHARLIE, NOW) == written
 
 
-def test_a_destroyed_salt_makes_the_client_a_stranger(here: Flask):
+def test_a_destroyed_salt_makes_the_client_a_stranger(everywhere: Flask):
     [before] = hashes(CHARLIE)
     with write_transaction():
         destroy_old_salts(NOW + 2 * DAY)

@@ -82,6 +82,7 @@ def test_an_error_of_the_database_leaves_the_others_alone(everywhere: Flask):
     assert names() == {"a", "b"}
 
 
+@pytest.mark.sqlite
 def test_a_commit_that_fails_is_everybodys_error(here: Flask):
     def end_the_transaction(driver: Driver) -> None:
         """As SQLite does on a full disk: it undoes everything, and says so."""
@@ -114,6 +115,7 @@ def test_many_threads_lose_nothing(everywhere: Flask):
     assert sorted(seen) == list(range(1, threads * times + 1))
 
 
+@pytest.mark.sqlite
 def test_those_that_wait_at_once_share_a_commit(here: Flask, monkeypatch: pytest.MonkeyPatch):
     """While somebody else writes, all queue up; then one commit answers them all."""
     begun: list[bool] = []
@@ -141,6 +143,7 @@ def test_those_that_wait_at_once_share_a_commit(here: Flask, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 1)])
+@pytest.mark.sqlite
 def test_what_is_durable_is_synced(here: Flask, durable: bool, level: int):
     def synchronous(driver: Driver) -> int:
         return int(driver.fetch("PRAGMA synchronous", ())[0][0])

@@ -57,8 +57,8 @@ def test_a_sound_instance_has_no_fault(everywhere: Flask):
     assert findings(storage, digests=True) == []
 
 
-def test_a_row_without_its_blob_is_found(here: Flask, storage: LocalStorage):
-    link = make_link(here, b"one", b"two")
+def test_a_row_without_its_blob_is_found(everywhere: Flask, storage: LocalStorage):
+    link = make_link(everywhere, b"one", b"two")
     storage.delete(link.files[1].storage_key)
 
     assert findings(storage) == [finding(MISSING, link, 1)]
@@ -96,7 +96,9 @@ def test_changed_bytes_are_found_when_digests_are_asked_for(here: Flask, storage
     assert (without, with_digests) == ([], [finding(WRONG_DIGEST, link)])
 
 
-def test_faults_of_more_files_than_a_page_are_each_found_once(here: Flask, storage: LocalStorage):
+def test_faults_of_more_files_than_a_page_are_each_found_once(
+    everywhere: Flask, storage: LocalStorage
+):
     make_rows(1001, expires_at=NOW + DAY)
 
     found = findings(storage)
@@ -126,12 +128,12 @@ def test_a_link_whose_purge_has_begun_is_no_fault(here: Flask, storage: LocalSto
     assert findings(storage) == []
 
 
-def test_a_purge_in_the_middle_of_the_check_is_no_fault(here: Flask, storage: LocalStorage):
+def test_a_purge_in_the_middle_of_the_check_is_no_fault(everywhere: Flask, storage: LocalStorage):
     for _ in range(3):
-        make_link(here, lifetime=timedelta(minutes=1))
-    damaged = make_link(here, b"hello")
+        make_link(everywhere, lifetime=timedelta(minutes=1))
+    damaged = make_link(everywhere, b"hello")
     path_of(damaged, storage).write_bytes(b"hell")
-    first = make_link(here, b"hello", lifetime=timedelta(minutes=1))
+    first = make_link(everywhere, b"hello", lifetime=timedelta(minutes=1))
     found = list_faults(storage=storage)
 
     seen = [next(found)]
@@ -160,8 +162,8 @@ def test_repair_deletes_a_link_without_its_only_blob(everywhere: Flask):
     assert findings(storage) == []
 
 
-def test_repair_keeps_the_other_files_of_a_link(here: Flask, storage: LocalStorage):
-    link = make_link(here, b"one", b"two")
+def test_repair_keeps_the_other_files_of_a_link(everywhere: Flask, storage: LocalStorage):
+    link = make_link(everywhere, b"one", b"two")
     storage.delete(link.files[0].storage_key)
 
     assert [repair(fault, storage=storage) for fault in findings(storage)] == [True]

@@ -216,14 +216,14 @@ def test_of_two_files_removed_at_once_one_stays(everywhere: Flask):
     assert len(keys(everywhere)) == len(names(link)) == 1
 
 
-def test_a_file_is_removed_once_and_by_its_own_link_alone(here: Flask):
-    link, other = make_link(here, b"one", b"two"), make_link(here, b"x", b"y")
-    remove(here, link, 0)
+def test_a_file_is_removed_once_and_by_its_own_link_alone(everywhere: Flask):
+    link, other = make_link(everywhere, b"one", b"two"), make_link(everywhere, b"x", b"y")
+    remove(everywhere, link, 0)
 
     with pytest.raises(NotFound):
-        remove(here, link, 0)
+        remove(everywhere, link, 0)
     with pytest.raises(NotFound):
-        remove_file(link, other.files[0].id, storage=storage_of(here), now=NOW)
+        remove_file(link, other.files[0].id, storage=storage_of(everywhere), now=NOW)
 
     assert len(names(other)) == 2
 

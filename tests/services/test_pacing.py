@@ -67,6 +67,7 @@ def rows_changed() -> Iterator[list[int]]:
         event.remove(db.engine, "commit", note_commit)
 
 
+@pytest.mark.sqlite
 def test_no_transaction_of_a_purge_changes_many_rows(here: Flask, storage: Storage):
     make_history(make_link(here, *[b"a file"] * 3), slots=2 * ROWS + 100)
     make_rows(2 * BATCH + 1, expires_at=NOW)
@@ -79,6 +80,7 @@ def test_no_transaction_of_a_purge_changes_many_rows(here: Flask, storage: Stora
     assert max(changed) == ROWS
 
 
+@pytest.mark.sqlite
 def test_slots_end_in_small_transactions(here: Flask, storage: Storage):
     make_history(make_link(here, lifetime=3 * DAY), slots=2 * ROWS + 1)
 

@@ -53,13 +53,13 @@ def test_an_upload_that_nobody_goes_on_with_expires_and_is_purged(everywhere: Fl
         look(everywhere, begun.upload_id, NOW + DAY)
 
 
-def test_every_part_lets_an_upload_live_on(here: Flask):
-    begun = begin(here, draft(10), b"abc")
+def test_every_part_lets_an_upload_live_on(everywhere: Flask):
+    begun = begin(everywhere, draft(10), b"abc")
 
-    send(here, begun.upload_id, 3, b"def", now=NOW + DAY - HOUR)
+    send(everywhere, begun.upload_id, 3, b"def", now=NOW + DAY - HOUR)
 
-    assert purge(here, NOW + DAY + HOUR) == 0
-    assert look(here, begun.upload_id, NOW + DAY + HOUR).row.offset == 6
+    assert purge(everywhere, NOW + DAY + HOUR) == 0
+    assert look(everywhere, begun.upload_id, NOW + DAY + HOUR).row.offset == 6
 
 
 def test_the_files_of_a_bundle_live_as_long_as_the_last_of_them(everywhere: Flask):
@@ -72,19 +72,19 @@ def test_the_files_of_a_bundle_live_as_long_as_the_last_of_them(everywhere: Flas
     assert look(everywhere, whole.upload_id, NOW + DAY + HOUR).row.offset == 3
 
 
-def test_the_purge_leaves_an_upload_alone_that_is_being_written(here: Flask):
-    begun = begin(here, draft(10), b"abc")
+def test_the_purge_leaves_an_upload_alone_that_is_being_written(everywhere: Flask):
+    begun = begin(everywhere, draft(10), b"abc")
 
     def chunks() -> Iterator[bytes]:
         yield b"def"
-        purged.append(purge(here, NOW + DAY))
+        purged.append(purge(everywhere, NOW + DAY))
 
     purged: list[int] = []
     part = Part(chunks(), None)
-    receive_part(begun.upload_id, 3, None, part, ALICE, terms=terms_of(here), now=at(NOW))
+    receive_part(begun.upload_id, 3, None, part, ALICE, terms=terms_of(everywhere), now=at(NOW))
 
     assert purged == [0]
-    assert look(here, begun.upload_id).row.offset == 6
+    assert look(everywhere, begun.upload_id).row.offset == 6
 
 
 def test_the_purge_forgets_how_a_link_came_but_keeps_its_bytes(everywhere: Flask):
@@ -207,16 +207,18 @@ def test_what_arrived_before_a_cut_is_kept(everywhere: Flask):
     assert done.made.link.files[0].sha256 == token_hash("abcdefghi")
 
 
-def test_a_creation_that_is_cut_leaves_nothing(here: Flask):
+def test_a_creation_that_is_cut_leaves_nothing(everywhere: Flask):
     def chunks() -> Iterator[bytes]:
         yield b"def"
         raise BadUpload("cut")
 
     for length in (6, 60):
         with pytest.raises(BadUpload):
-            begin_upload(draft(length), Part(chunks(), 6), ALICE, terms=terms_of(here), now=at(NOW))
+            begin_upload(
+                draft(length), Part(chunks(), 6), ALICE, terms=terms_of(everywhere), now=at(NOW)
+            )
 
-    assert (rows(), kept_bytes(here)) == (0, {})
+    assert (rows(), kept_bytes(everywhere)) == (0, {})
 
 
 def test_checksums_go_on_across_parts_and_are_read_again_where_they_do_not(here: Flask):
@@ -270,30 +272,30 @@ def test_fsck_finds_a_complete_upload_without_its_bytes(here: Flask):
     assert (repaired, rows()) == (True, 0)
 
 
-def test_partial_uploads_are_no_orphans(here: Flask):
-    begin(here, draft(10), b"abc")
+def test_partial_uploads_are_no_orphans(everywhere: Flask):
+    begin(everywhere, draft(10), b"abc")
 
-    purged = purge_expired(storage=terms_of(here).storage, now=NOW)
+    purged = purge_expired(storage=terms_of(everywhere).storage, now=NOW)
 
     assert purged.orphans == 0
-    assert len(kept_bytes(here)) == 1
+    assert len(kept_bytes(everywhere)) == 1
 
 
-def test_usage_counts_what_is_not_in_a_link(here: Flask):
-    begin(here, draft(10), b"abc")
-    begin(here, draft(3), b"abc")
+def test_usage_counts_what_is_not_in_a_link(everywhere: Flask):
+    begin(everywhere, draft(10), b"abc")
+    begin(everywhere, draft(3), b"abc")
 
-    usage = measure_usage(storage=terms_of(here).storage, now=NOW)
+    usage = measure_usage(storage=terms_of(everywhere).storage, now=NOW)
 
     assert (usage.partial_uploads, usage.partial_bytes, usage.files) == (1, 3, 1)
 
 
-def test_lost_bytes_end_the_upload(here: Flask):
-    begun = begin(here, draft(10), b"abc")
-    terms_of(here).storage.delete(stored_key())
+def test_lost_bytes_end_the_upload(everywhere: Flask):
+    begun = begin(everywhere, draft(10), b"abc")
+    terms_of(everywhere).storage.delete(stored_key())
 
     with pytest.raises(NotFound):
-        send(here, begun.upload_id, 3, b"def")
+        send(everywhere, begun.upload_id, 3, b"def")
 
     assert rows() == 0
 
@@ -323,8 +325,8 @@ def test_a_type_that_is_refused_at_the_end_leaves_nothing(make_app):
         assert (rows(), kept_bytes(app)) == (0, {})
 
 
-def test_a_writer_that_lost_the_row_records_nothing(here: Flask):
-    begun = begin(here, draft(9), b"abc")
+def test_a_writer_that_lost_the_row_records_nothing(everywhere: Flask):
+    begun = begin(everywhere, draft(9), b"abc")
 
     def chunks() -> Iterator[bytes]:
         yield b"def"
@@ -333,10 +335,16 @@ def test_a_writer_that_lost_the_row_records_nothing(here: Flask):
 
     with pytest.raises(UploadHeld):
         receive_part(
-            begun.upload_id, 3, None, Part(chunks(), 3), ALICE, terms=terms_of(here), now=at(NOW)
+            begun.upload_id,
+            3,
+            None,
+            Part(chunks(), 3),
+            ALICE,
+            terms=terms_of(everywhere),
+            now=at(NOW),
         )
 
-    assert look(here, begun.upload_id).row.offset == 3
+    assert look(everywhere, begun.upload_id).row.offset == 3
 
 
 def test_a_request_that_waits_for_a_dead_client_is_made_to_let_go(everywhere: Flask):

@@ -31,12 +31,14 @@ from minifile.extensions import db, write_transaction
 from minifile.models import BrowserAccess, ClientSalt, Delivery, File, Link, Slot
 from minifile.services.clients import client_hashes
 from minifile.services.deliveries import IN_FLIGHT_FOR, renew_deliveries
+from minifile.services.downloads import Reading
+from minifile.services.handovers import ADDRESS_LIFETIME, hand_over_file
 from minifile.services.links import revoke_link
 from minifile.services.orphans import sweep_orphans
 from minifile.services.purge import BATCH, Purged, purge_expired
 from minifile.services.uploads import Incoming
 from minifile.storage import Storage
-from minifile.values import Chunk, UploadOptions
+from minifile.values import Chunk, Span, UploadOptions
 
 SOON = NOW + timedelta(seconds=1)
 
@@ -62,8 +64,23 @@ def test_an_expired_link_goes_with_its_bytes_and_all_its_rows(everywhere: Flask)
     assert [count(m) for m in (Link, File, Slot, Delivery, BrowserAccess)] == [0, 0, 0, 0, 0]
 
 
-def test_a_link_stays_until_the_microsecond_it_expires(here: Flask, storage: Storage):
-    link = make_link(here)
+def test_a_link_waits_for_the_end_of_an_address_that_was_handed_out(everywhere: Flask):
+    storage, link = storage_of(everywhere), make_link(everywhere)
+    last = NOW + DAY - timedelta(seconds=1)
+    whole = Span(0, link.size_bytes)
+    reading = Reading(link, CHARLIE, is_owner=False)
+    hand_over_file(reading, link.files[0], whole, storage=storage, lease=DAY, now=last)
+    revoke_link(link, now=last)
+
+    early = purge_expired(storage=storage, now=last + ADDRESS_LIFETIME)
+    late = purge_expired(storage=storage, now=last + ADDRESS_LIFETIME + timedelta(minutes=1))
+
+    assert (early.links, late.links) == (0, 1)
+    assert keys(storage) == set()
+
+
+def test_a_link_stays_until_the_microsecond_it_expires(everywhere: Flask, storage: Storage):
+    link = make_link(everywhere)
 
     purged = purge_expired(storage=storage, now=NOW + DAY - timedelta(microseconds=1))
 
@@ -71,8 +88,8 @@ def test_a_link_stays_until_the_microsecond_it_expires(here: Flask, storage: Sto
     assert keys(storage) == {link.files[0].storage_key}
 
 
-def test_a_revoked_link_goes_before_it_expires(here: Flask, storage: Storage):
-    link, other = make_link(here), make_link(here)
+def test_a_revoked_link_goes_before_it_expires(everywhere: Flask, storage: Storage):
+    link, other = make_link(everywhere), make_link(everywhere)
     revoke_link(link, now=NOW)
 
     purged = purge_expired(storage=storage, now=SOON)
@@ -81,8 +98,10 @@ def test_a_revoked_link_goes_before_it_expires(here: Flask, storage: Storage):
     assert codes_left() == {other.code}
 
 
-def test_an_exhausted_link_stays_so_that_its_limit_can_be_raised(here: Flask, storage: Storage):
-    link = make_link(here, max_downloads=1)
+def test_an_exhausted_link_stays_so_that_its_limit_can_be_raised(
+    everywhere: Flask, storage: Storage
+):
+    link = make_link(everywhere, max_downloads=1)
     end_delivery(begin(link), {link.files[0].id: 5}, {link.files[0].id: 5}, now=NOW)
 
     purged = purge_expired(storage=storage, now=SOON)
@@ -102,8 +121,8 @@ def test_a_link_that_is_being_fetched_waits_for_the_next_run(everywhere: Flask):
     assert (during.links, after.links) == (0, 1)
 
 
-def test_a_mark_that_is_renewed_keeps_the_bytes(here: Flask, storage: Storage):
-    ticket = begin(make_link(here, lifetime=timedelta(minutes=1)))
+def test_a_mark_that_is_renewed_keeps_the_bytes(everywhere: Flask, storage: Storage):
+    ticket = begin(make_link(everywhere, lifetime=timedelta(minutes=1)))
     renew_deliveries([ticket], now=NOW + timedelta(seconds=50))
 
     purged = purge_expired(storage=storage, now=NOW + timedelta(seconds=100))
@@ -111,8 +130,10 @@ def test_a_mark_that_is_renewed_keeps_the_bytes(here: Flask, storage: Storage):
     assert purged.links == 0
 
 
-def test_the_mark_of_a_dead_process_holds_a_link_for_a_minute_only(here: Flask, storage: Storage):
-    begin(make_link(here, lifetime=timedelta(seconds=90)), now=NOW + timedelta(seconds=80))
+def test_the_mark_of_a_dead_process_holds_a_link_for_a_minute_only(
+    everywhere: Flask, storage: Storage
+):
+    begin(make_link(everywhere, lifetime=timedelta(seconds=90)), now=NOW + timedelta(seconds=80))
     stale = NOW + timedelta(seconds=80) + IN_FLIGHT_FOR
 
     before = purge_expired(storage=storage, now=stale - timedelta(seconds=1))
@@ -130,8 +151,8 @@ def test_more_links_than_a_batch_all_go(everywhere: Flask):
     assert codes_left() == set()
 
 
-def test_links_in_flight_do_not_hold_up_the_others(here: Flask, storage: Storage):
-    held = make_link(here)
+def test_links_in_flight_do_not_hold_up_the_others(everywhere: Flask, storage: Storage):
+    held = make_link(everywhere)
     begin(held, now=NOW + DAY - timedelta(seconds=1))
     make_rows(BATCH + 1, expires_at=NOW)
 
@@ -160,6 +181,7 @@ def test_two_purges_at_once_delete_each_link_once(everywhere: Flask):
     assert (codes_left(), keys(storage_of(everywhere))) == (set(), set())
 
 
+@pytest.mark.sqlite
 def test_a_link_that_is_prolonged_at_the_last_moment_stays(here: Flask, storage: Storage):
     """Another process saves the sender's change after the purge has found the link."""
     link, _ = make_link(here), make_link(here)
@@ -179,8 +201,8 @@ def test_a_link_that_is_prolonged_at_the_last_moment_stays(here: Flask, storage:
     assert keys(storage) == {link.files[0].storage_key}
 
 
-def test_a_purge_that_crashed_is_finished_by_the_next(here: Flask, storage: Storage):
-    link = make_link(here, b"one", b"two")
+def test_a_purge_that_crashed_is_finished_by_the_next(everywhere: Flask, storage: Storage):
+    link = make_link(everywhere, b"one", b"two")
     with write_transaction() as session:
         session.execute(db.update(Link).values(state="deleting"))
     storage.delete(link.files[0].storage_key)
@@ -191,8 +213,8 @@ def test_a_purge_that_crashed_is_finished_by_the_next(here: Flask, storage: Stor
     assert (codes_left(), keys(storage)) == (set(), set())
 
 
-def test_blobs_without_a_row_are_swept(here: Flask, storage: Storage):
-    link = make_link(here)
+def test_blobs_without_a_row_are_swept(everywhere: Flask, storage: Storage):
+    link = make_link(everywhere)
     with storage.batch() as batch:
         batch.put(new_key(), [b"its commit never came"])
         batch.keep()
@@ -226,8 +248,10 @@ def test_the_sweep_leaves_running_uploads_alone(everywhere: Flask):
 
 
 @pytest.mark.parametrize("who", [BOB, CHARLIE], ids=["by-cookie", "by-address"])
-def test_a_slot_ends_with_its_lease_and_forgets_its_client(here: Flask, storage: Storage, who):
-    link = make_link(here, lifetime=3 * DAY)
+def test_a_slot_ends_with_its_lease_and_forgets_its_client(
+    everywhere: Flask, storage: Storage, who
+):
+    link = make_link(everywhere, lifetime=3 * DAY)
     begin(link, who)
 
     purge_expired(storage=storage, now=NOW + DAY)
@@ -236,8 +260,8 @@ def test_a_slot_ends_with_its_lease_and_forgets_its_client(here: Flask, storage:
     assert (slot.client, slot.ended_at) == (None, NOW + DAY)
 
 
-def test_an_open_slot_keeps_its_client(here: Flask, storage: Storage):
-    begin(make_link(here))
+def test_an_open_slot_keeps_its_client(everywhere: Flask, storage: Storage):
+    begin(make_link(everywhere))
 
     purge_expired(storage=storage, now=NOW + DAY - timedelta(seconds=1))
 

@@ -190,6 +190,7 @@ def test_the_sweep_deletes_what_is_over_and_nothing_else(
     assert rates.left(UNKNOWN_CODES, "192.0.2.3") == 59
 
 
+@pytest.mark.sqlite
 def test_nothing_of_address_or_code_is_kept(app: Flask):
     with app.app_context():
         guess(app, replace(CHARLIE, rate_address="203.0.113.77"))

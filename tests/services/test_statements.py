@@ -72,6 +72,7 @@ def test_errors_of_the_driver_are_sqlalchemys_and_tell_no_value(everywhere: Flas
     assert caught.value.params is None
 
 
+@pytest.mark.sqlite
 def test_what_is_no_sql_is_an_error_of_the_database(here: Flask):
     with reading(db.engine) as driver, pytest.raises(OperationalError):
         driver.execute("NONSENSE")

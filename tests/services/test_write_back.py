@@ -1,5 +1,6 @@
 """The log of SQLite is written back beside the commits."""
 
+import pytest
 from conftest import NOW
 from flask import Flask
 from services.making import make_rows
@@ -10,6 +11,7 @@ from minifile.services.statements import Driver, reading
 from minifile.services.write_back import write_back
 
 
+@pytest.mark.sqlite
 def test_all_that_was_committed_is_in_the_database_afterwards(here: Flask):
     make_rows(500, expires_at=NOW)
 
@@ -21,6 +23,7 @@ def test_all_that_was_committed_is_in_the_database_afterwards(here: Flask):
     assert pages == written
 
 
+@pytest.mark.sqlite
 def test_a_log_that_has_grown_begins_anew(here: Flask):
     make_rows(20_000, expires_at=NOW)
     with reading(db.engine) as driver:
