@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import RunningServer, servers_in
+from conftest import RunningServer, servers_in, skip_or_fail
 from wire import ask, downloads, eventually, get, head, put
 
 CADDYFILE = Path(__file__).parents[2] / "deploy" / "Caddyfile"
@@ -22,7 +22,9 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
     """minifile behind Caddy, which knows of a second replica that is not there."""
     program = os.environ.get("MINIFILE_TEST_CADDY") or shutil.which("caddy")
     if program is None:
-        pytest.skip("needs Caddy: install it (apt install caddy) or name it in MINIFILE_TEST_CADDY")
+        skip_or_fail(
+            "needs Caddy: install it (apt install caddy) or name it in MINIFILE_TEST_CADDY"
+        )
     folder = tmp_path_factory.mktemp("caddy")
     with servers_in(folder) as start:
         server = start("--workers", "1", trusted_proxies="1")
