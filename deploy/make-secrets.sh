@@ -29,4 +29,4 @@ printf '%s\n' "$bucket&access_key_id=$access_key&secret_access_key=$secret_acces
     > "$folder/storage_url"
 printf 'GARAGE_RPC_SECRET=%s\nGARAGE_DEFAULT_ACCESS_KEY=%s\nGARAGE_DEFAULT_SECRET_KEY=%s\n' \
     "$(random 32)" "$access_key" "$secret_access_key" > "$folder/garage.env"
-echo "Made $folder. Keep a copy where the backups are: without secret_key nobody stays logged in."
+echo "Made $folder. Keep a copy where the backups are: without secret_key browsers forget the links they own."

@@ -11,7 +11,7 @@ from flask_migrate import Migrate, upgrade
 from flask_migrate.cli import db as commands
 
 from minifile.extensions import db
-from minifile.services.schema import is_beyond_head
+from minifile.services.schema import is_newer_than_this
 from minifile.web.current import current_application, current_instance, instance_of
 
 
@@ -20,7 +20,9 @@ from minifile.web.current import current_application, current_instance, instance
 @with_appcontext
 def migrations(context: click.Context, directory: str | None, x_arg: tuple[str, ...]) -> None:
     """Perform database migrations."""
-    if context.invoked_subcommand == "upgrade" and is_beyond_head(current_instance().migrations):
+    if context.invoked_subcommand == "upgrade" and is_newer_than_this(
+        current_instance().migrations
+    ):
         # A replica of the version before starts once more while the newer one is being rolled out.
         click.echo("The database has been upgraded by a newer version; nothing is to be done.")
         context.exit()

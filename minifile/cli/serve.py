@@ -11,7 +11,7 @@ from minifile.extensions import db
 from minifile.server.application import OWN_WORKER, WORKER_CLASSES, ServerOptions
 from minifile.server.application import serve as serve_app
 from minifile.services.probes import SCHEMA, probe_storage
-from minifile.services.schema import check_schema, is_at_head
+from minifile.services.schema import check_schema, has_every_migration
 from minifile.values import Level
 from minifile.web.current import Instance, current_application, current_instance
 
@@ -41,7 +41,7 @@ def serve(
     _check_address(host, port)
     instance = current_instance()
     _check_engines(instance, workers)
-    if instance.settings.uses_sqlite and not is_at_head(instance.migrations):
+    if instance.settings.uses_sqlite and not has_every_migration(instance.migrations):
         _upgrade_database()
     check_schema(instance.migrations)
     spare_what_stays()

@@ -23,7 +23,7 @@ _EXTRAS = {
 
 
 def advise(settings: Settings) -> Iterator[Verdict]:
-    """Yield a verdict for each part of the settings that machines outside depend on."""
+    """Yield a verdict for each group of settings, and for what is installed."""
     yield _on_secret_key(settings)
     yield _on_public_url(settings)
     yield _on_proxies(settings)

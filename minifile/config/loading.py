@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,9 @@ def _from_toml(path: Path, faults: list[str]) -> dict[str, Any]:
     return _known(lowered, faults, shown=lambda key: f"{key} in {path.name}")
 
 
-def _known(values: dict[str, Any], faults: list[str], *, shown: Any) -> dict[str, Any]:
+def _known(
+    values: dict[str, Any], faults: list[str], *, shown: Callable[[str], str]
+) -> dict[str, Any]:
     """Return the values whose names are settings; each other name becomes a fault."""
     for key in [key for key in values if key not in Settings.model_fields]:
         del values[key]

@@ -18,32 +18,32 @@ from minifile.services.commits import Outcome, Work, commit_all
 
 log = logging.getLogger("minifile")
 
-_EVERY_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
 # What is beyond these stays reserved, as after a crash.
-_FOR_SECONDS = 600.0
-_AT_MOST = 10_000
-_AT_ONCE = 20
+_KEPT_SECONDS = 600.0
+_MOST_OWED = 10_000
+_BATCH = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Late:
+class OwedSettlement:
     """A settlement that is still owed, until an instant of the monotonic clock."""
 
     app: Flask
     link_id: int | None
     work: Work[None]
-    until: float = field(default_factory=lambda: time.monotonic() + _FOR_SECONDS)
+    until: float = field(default_factory=lambda: time.monotonic() + _KEPT_SECONDS)
 
 
 class LateSettlements:
     """Settles what is owed from one thread, which lives only while there is something."""
 
     def __init__(self) -> None:
-        self._owed: deque[Late] = deque(maxlen=_AT_MOST)
+        self._owed: deque[OwedSettlement] = deque(maxlen=_MOST_OWED)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def owe(self, late: Late) -> None:
+    def owe(self, late: OwedSettlement) -> None:
         """Settle this as soon as the database answers again."""
         with self._lock:
             self._owed.append(late)
@@ -54,20 +54,20 @@ class LateSettlements:
 
     def settle(self) -> bool:
         """Settle some of what is owed; say whether the database took it."""
-        with self._lock:
-            some = [self._owed[at] for at in range(min(len(self._owed), _AT_ONCE))]
-        is_taken = True
-        for late in some:
+        for _ in range(_BATCH):
+            with self._lock:
+                if not self._owed:
+                    break
+                late = self._owed.popleft()
             with late.app.app_context():
                 [outcome] = commit_all([late.work], durable=False)
             if may_be_tried_again(outcome) and time.monotonic() < late.until:
-                is_taken = False
-                break
+                with self._lock:
+                    self._owed.appendleft(late)
+                return False
             if outcome.error is not None:
                 log_unsettled(late.link_id, outcome.error)
-            with self._lock:
-                self._owed.popleft()
-        return is_taken
+        return True
 
     def _run(self) -> None:
         pause = threading.Event()
@@ -82,7 +82,7 @@ class LateSettlements:
                 log.exception("settlements that are owed could not be tried; tried again soon")
                 is_taken = False
             if not is_taken:
-                pause.wait(_EVERY_SECONDS)
+                pause.wait(_RETRY_SECONDS)
 
 
 def may_be_tried_again(outcome: Outcome[None]) -> bool:

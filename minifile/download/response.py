@@ -12,7 +12,12 @@ from typing import Any, BinaryIO, TypeVar
 
 from flask import Flask, request
 
-from minifile.download.late import Late, late_settlements, log_unsettled, may_be_tried_again
+from minifile.download.late import (
+    OwedSettlement,
+    late_settlements,
+    log_unsettled,
+    may_be_tried_again,
+)
 from minifile.download.renewals import Running, renewals
 from minifile.services.commits import Outcome, Work, commit_all
 from minifile.services.deliveries import Ticket
@@ -144,7 +149,7 @@ class Transfer:
 
     def settle_later(self, work: Work[None]) -> None:
         """Leave the settling to be done when the database answers again."""
-        late_settlements.owe(Late(self._recipient.app, self.link_id, work))
+        late_settlements.owe(OwedSettlement(self._recipient.app, self.link_id, work))
 
     def progress(self) -> int:
         """Return how much has arrived so far, or what the kernel took where that is unknown."""

@@ -2,7 +2,7 @@
 
 Whether they arrive is not known then. So a handed-over delivery is never completed, what was
 asked for is taken as spent, and nothing stays in flight. The blob is kept for as long as an
-address that was handed out leads to it (`is_wanted`).
+address that was handed out leads to it (`is_being_fetched`).
 """
 
 from datetime import datetime, timedelta
@@ -79,7 +79,7 @@ def signed_address(
     return address
 
 
-def is_wanted(now: datetime) -> ColumnElement[bool]:
+def is_being_fetched(now: datetime) -> ColumnElement[bool]:
     """Ask of deliveries whether the blob is being sent, or may be fetched by its address."""
     return or_(Delivery.in_flight_until > now, Delivery.handed_over_at > now - _WANTED_FOR)
 

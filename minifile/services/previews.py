@@ -12,6 +12,7 @@ from minifile.services.commits import commit
 from minifile.services.downloads import Reading, noticing_removal
 from minifile.services.statements import Driver, Statement
 from minifile.storage import Storage
+from minifile.storage.reading import read_up_to
 from minifile.values import FileRecord, LinkRecord, Span
 
 _COUNT = Statement(
@@ -59,17 +60,12 @@ def read_text(reading: Reading, file: FileRecord, *, storage: Storage) -> TextPr
     Raises FileRemoved or BlobMissing before anything was counted.
     """
     with noticing_removal(file), storage.open(file.storage_key) as blob:
-        head = _read_up_to(blob, previews.TEXT_BYTES)
+        head = read_up_to(blob, previews.TEXT_BYTES)
     is_whole = file.size_bytes <= len(head)
     text = previews.decode_text(head, is_whole=is_whole)
     if text is not None:
         count_preview(reading)
     return TextPreview(text, is_whole)
-
-
-def _read_up_to(blob: BinaryIO, size_bytes: int) -> bytes:
-    """Read so many bytes, or all there are; a single read may return fewer."""
-    return b"".join(iter(lambda: blob.read(size_bytes - blob.tell()), b""))
 
 
 def count_preview(reading: Reading) -> None:

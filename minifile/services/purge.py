@@ -32,7 +32,7 @@ from minifile.extensions import db, release_connection
 from minifile.models import BrowserAccess, Delivery, File, Link, PartialUpload, Slot
 from minifile.services.clients import destroy_old_salts
 from minifile.services.expiry import purge_partial_uploads
-from minifile.services.handovers import is_wanted
+from minifile.services.handovers import is_being_fetched
 from minifile.services.orphans import delete_blobs, sweep_orphans
 from minifile.services.pacing import (
     ROWS,
@@ -89,7 +89,7 @@ def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
         yield ids
         last_id = ids[-1]
     for is_over in (is_revoked(now), is_expired(now)):
-        found = select(Link.id).where(is_over, ~is_in_flight(now))
+        found = select(Link.id).where(is_over, ~is_link_being_fetched(now))
         while ids := read_page(found, BATCH):
             yield _mark(ids, is_over, now)
 
@@ -111,9 +111,11 @@ def is_expired(now: datetime) -> ColumnElement[bool]:
     return and_(Link.state == LinkState.OPEN, Link.expires_at <= now)
 
 
-def is_in_flight(now: datetime) -> ColumnElement[bool]:
+def is_link_being_fetched(now: datetime) -> ColumnElement[bool]:
     """Ask whether somebody is fetching the link, or may with an address that was handed out."""
-    return exists().where(Slot.link_id == Link.id, Delivery.slot_id == Slot.id, is_wanted(now))
+    return exists().where(
+        Slot.link_id == Link.id, Delivery.slot_id == Slot.id, is_being_fetched(now)
+    )
 
 
 def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Sequence[int]:
@@ -125,7 +127,7 @@ def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Se
         # PostgreSQL sees that in a statement that starts after it has the locks.
         marked = session.scalars(
             update(Link)
-            .where(Link.id.in_(ids), is_over, ~is_in_flight(now))
+            .where(Link.id.in_(ids), is_over, ~is_link_being_fetched(now))
             .values(state=LinkState.DELETING, closed_at=func.coalesce(Link.closed_at, now))
             .returning(Link.id)
             .execution_options(synchronize_session=False)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from minifile.extensions import db, release_connection
 from minifile.models import Delivery, File, RemovedBlob
-from minifile.services.handovers import is_wanted
+from minifile.services.handovers import is_being_fetched
 from minifile.services.orphans import delete_blobs
 from minifile.services.pacing import ROWS, unhurried, unhurried_transaction
 from minifile.storage import Storage
@@ -26,7 +26,7 @@ def delete_file(session: Session, file: File, *, storage: Storage, now: datetime
 
     If not, that is left to the purge.
     """
-    is_begun = exists().where(Delivery.file_id == file.id, is_wanted(now))
+    is_begun = exists().where(Delivery.file_id == file.id, is_being_fetched(now))
     is_kept = not storage.has_files and bool(session.scalar(select(is_begun)))
     if is_kept:
         session.add(RemovedBlob(storage_key=file.storage_key, delete_at=now + KEPT_FOR))

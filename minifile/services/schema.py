@@ -16,11 +16,11 @@ _VERSIONS = "SELECT version_num FROM alembic_version"
 
 def check_schema(migrations: Path) -> None:
     """Raise SchemaOutdated, with the command that helps, unless every migration has run."""
-    if not is_at_head(migrations):
+    if not has_every_migration(migrations):
         raise SchemaOutdated("The database lacks migrations. Run: minifile db upgrade")
 
 
-def is_at_head(migrations: Path) -> bool:
+def has_every_migration(migrations: Path) -> bool:
     """Say whether every migration that this version knows has run.
 
     A newer version may have run more. They only add, so this one goes on serving beside it until
@@ -29,7 +29,7 @@ def is_at_head(migrations: Path) -> bool:
     return _present_revision() >= int(newest_revision(migrations))
 
 
-def is_beyond_head(migrations: Path) -> bool:
+def is_newer_than_this(migrations: Path) -> bool:
     """Say whether a newer version has run migrations that this one does not know."""
     return _present_revision() > int(newest_revision(migrations))
 

@@ -1,6 +1,10 @@
 """Bytes: the promise that every storage keeps, and how one is opened.
 
 A blob is named by a random key (`codes.new_key`), is written once, and never changes.
+
+In a folder of this machine: `local`, `appending` (partial blobs), `files`. In a bucket: `bucket`,
+`pieces` (large objects), `segments` (partial blobs), `reading`, over the `objects` of `s3` or
+`gcs`; who is writing there is said by `locks`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -66,7 +70,7 @@ class PartialBlob(Protocol):
 
 
 class Storage(Protocol):
-    """Where blobs live."""
+    """Where blobs live. Every call raises StorageUnavailable when it can't be asked just now."""
 
     def batch(self) -> AbstractContextManager[Batch]:
         """Begin an upload. Until it ends, `is_being_written` is true for each of its keys."""
@@ -86,7 +90,8 @@ class Storage(Protocol):
     def open(self, key: str, span: Span | None = None) -> BinaryIO:
         """Open a blob for reading; `span` says which bytes will be asked for, if not all.
 
-        Positions are those of the whole blob. When it is deleted later, reading goes on to its
+        Positions are those of the whole blob. A read may return fewer bytes than asked for before
+        the end (`reading.read_up_to`). When it is deleted later, reading goes on to its
         end or raises OSError; it never ends early without one. Raises BlobMissing when there is
         none, and StorageUnavailable.
         """

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from itertools import groupby
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from minifile.codes import new_key
-from minifile.errors import BlobHeld, StorageUnavailable
+from minifile.errors import BlobHeld, BlobMissing, StorageUnavailable
 from minifile.storage.locks import Hold, Locks
 from minifile.storage.objects import Objects, StoredObject
 from minifile.storage.pieces import write_object
-from minifile.storage.reading import BlobReader
+from minifile.storage.reading import open_blob
 from minifile.storage.segments import Segments, folder_of, opened
 from minifile.values import Chunk, Span, StoredBlob
 
@@ -60,7 +60,7 @@ class BucketStorage:
             yield blob
 
     def open(self, key: str, span: Span | None = None) -> BinaryIO:
-        return cast(BinaryIO, BlobReader(self._objects, key, span))
+        return open_blob(self._objects, key, span)
 
     def size(self, key: str) -> int:
         return self._objects.size(key)
@@ -99,7 +99,19 @@ class BucketStorage:
         return None
 
     def check(self) -> None:
-        self._objects.check()
+        name, content = f".check-{new_key()}", b"minifile"
+        self._objects.put(name, content)
+        try:
+            with open_blob(self._objects, name, None) as blob:
+                found = blob.read()
+        except (BlobMissing, OSError):
+            found = b""
+        finally:
+            self._objects.delete(name)
+        if found != content:
+            raise StorageUnavailable("The bucket does not give back what was just written to it.")
+        # The right to list is one of its own.
+        next(self._objects.list(name), None)
 
 
 class BucketBatch:

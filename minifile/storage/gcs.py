@@ -7,7 +7,7 @@ completed is forgotten by the bucket after a week, and costs nothing until then.
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -61,7 +61,7 @@ class GcsObjects:
             return self._connected[1]
 
     def put(self, name: str, content: Content) -> None:
-        with _bucket_missing(), translated("write"):
+        with translated("write"):
             self._blob(name).upload_from_string(
                 bytes(content), checksum="crc32c", retry=_RETRY, timeout=_TIMEOUT_SECONDS
             )
@@ -89,20 +89,21 @@ class GcsObjects:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         connection = self.connection
-        with _bucket_missing(), translated("list"):
+        with translated("list"):
             for blob in connection.client.list_blobs(
                 connection.bucket, prefix=self._root + prefix, timeout=_TIMEOUT_SECONDS
             ):
                 yield StoredObject(blob.name.removeprefix(self._root), int(blob.size), blob.updated)
 
     def delete(self, name: str) -> None:
-        with suppress(BlobMissing), translated("delete"):
+        with suppress(BlobMissing), translated("delete", name):
             self._blob(name).delete(timeout=_TIMEOUT_SECONDS, retry=_RETRY)
 
     def join(self, name: str, sources: Sequence[str]) -> None:
         """See `Objects.join`. What is joined on the way lies among the segments of the blob."""
-        left, joined = list(sources), f"{name}.part/joined"
+        left = list(sources)
         while len(left) > _COMPOSED_AT_ONCE:
+            joined = f"{name}.part/joined-{new_key()}"
             self._compose(joined, left[:_COMPOSED_AT_ONCE])
             left = [joined, *left[_COMPOSED_AT_ONCE:]]
         self._compose(name, left)
@@ -125,21 +126,6 @@ class GcsObjects:
                 **self.connection.signer(),
             )
         return url
-
-    def check(self) -> None:
-        name, content = f".check-{new_key()}", b"minifile"
-        self.put(name, content)
-        try:
-            reader = self.read(name, None)
-            found = reader.read(len(content))
-            reader.close()
-        except BlobMissing:
-            found = b""
-        finally:
-            self.delete(name)
-        if found != content:
-            raise StorageUnavailable("The bucket does not give back what was just written to it.")
-        next(self.list("."), None)
 
     def _compose(self, name: str, sources: Sequence[str]) -> None:
         blobs = [self._blob(source) for source in sources]
@@ -192,6 +178,7 @@ class GcsWriter:
     """A resumable upload of Google's."""
 
     def __init__(self, blob: Any, piece_bytes: int) -> None:
+        self._name = blob.name
         self._writer = BlobWriter(
             blob,
             chunk_size=piece_bytes,
@@ -201,15 +188,15 @@ class GcsWriter:
         )
 
     def add(self, _number: int, piece: Content) -> None:
-        with _bucket_missing(), translated("write"):
+        with translated("write"):
             self._writer.write(piece)
 
     def complete(self) -> None:
-        with _bucket_missing(), translated("write"):
+        with translated("write"):
             self._writer.close()
 
     def abort(self) -> None:
-        with suppress(BlobMissing), translated("delete"):
+        with suppress(BlobMissing), translated("delete", self._name):
             self._writer.terminate()
 
 
@@ -243,12 +230,3 @@ def _credentials(address: BucketAddress) -> Any:
     except DefaultCredentialsError:
         return AnonymousCredentials() if address.endpoint else None
     return credentials
-
-
-@contextmanager
-def _bucket_missing() -> Iterator[None]:
-    """Say that it is the bucket that is missing, where no object was asked for."""
-    try:
-        yield
-    except BlobMissing:
-        raise StorageUnavailable("There is no such bucket.") from None

@@ -24,7 +24,8 @@ _CONNECTION = (requests.RequestException, auth.TransportError, api.RetryError, O
 def translated(what: str, name: str = "") -> Iterator[None]:
     """Raise StorageUnavailable, or BlobMissing, for what the client raises in the block.
 
-    `what` is the right that is being used: read, write, list or delete.
+    `what` is the right that is being used: read, write, list or delete. Where no `name` is asked
+    for, it is the bucket that is missing.
     """
     try:
         yield
@@ -48,6 +49,8 @@ def check_status(answer: Any, name: str) -> None:
 
 
 def _translated(status: int | None, what: str, name: str) -> BlobMissing | StorageUnavailable:
+    if status == 404 and not name:
+        return StorageUnavailable("There is no such bucket.")
     if status == 404:
         return BlobMissing(f"the object {name} is missing")
     if status in _SENTENCES:

@@ -1,4 +1,9 @@
-"""Who is writing which blobs, over all processes that share a storage."""
+"""Who is writing which blobs, over all processes that share a storage.
+
+A lock that is kept elsewhere can be lost while its holder goes on. A partial blob bears that by
+the fence: what is written under an older one never counts. An upload in one go asks at its end
+whether the hold is unbroken, and is refused if not.
+"""
 
 import fcntl
 import os

@@ -1,7 +1,9 @@
 """What a bucket can do, in the few words that its storage needs. S3 and Google Cloud speak them.
 
 An object is written whole or not at all, and never changes. Names are relative to the prefix of
-the storage. Every call raises StorageUnavailable when the bucket can't be reached or refuses.
+the storage. Every call raises StorageUnavailable when the bucket can't be reached or refuses, with
+a sentence that says what is wrong, without a secret in it: no such bucket, wrong credentials, a
+wrong clock, a right that is missing, nobody there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -68,7 +70,7 @@ class Objects(Protocol):
     piece_bytes: int
     """How large the pieces of an object are at least."""
     most_pieces: int
-    """How many pieces an object may have."""
+    """How many pieces an object may have, or others be joined to it."""
     pieces_at_once: int
     """How many pieces of one object may be on their way."""
     least_joined_bytes: int
@@ -111,11 +113,3 @@ class Objects(Protocol):
         self, name: str, *, disposition: str, content_type: str, lifetime: timedelta
     ) -> str:
         """Return an address that anybody may read the object at for a while, with these headers."""
-
-    def check(self) -> None:
-        """Write, read and delete a small object of its own.
-
-        Raises StorageUnavailable with a sentence that says what is wrong, without a secret in it:
-        no such bucket, wrong credentials, a clock that is wrong, no right to write, another
-        region, nobody there.
-        """

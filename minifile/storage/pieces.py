@@ -6,14 +6,14 @@ from contextlib import suppress
 from itertools import chain
 from queue import Empty, SimpleQueue
 
-from minifile.errors import BlobMissing, StorageUnavailable
+from minifile.errors import BlobMissing, StorageUnavailable, TooLarge
 from minifile.storage.objects import Objects, ObjectWriter
 from minifile.values import Chunk
 
 # What an upload holds at once: the piece that is being filled and those on their way.
 _MEMORY_BYTES = 32 * 2**20
-# Pieces of an object of unknown size; 10,000 of them are 156 GiB.
-_UNKNOWN_PIECE_BYTES = 16 * 2**20
+# Larger ones would not fit in twice. S3 takes 10,000 of them: 156 GiB.
+_MOST_PIECE_BYTES = 16 * 2**20
 _MIB = 2**20
 
 
@@ -34,11 +34,12 @@ def write_object(
 
 
 def size_of_pieces(objects: Objects, size_bytes: int | None) -> int:
-    """Return how large pieces must be for an object of at most this size."""
+    """Return how large pieces are, so that there are not too many of an object of this size."""
     if size_bytes is None:
-        return max(objects.piece_bytes, _UNKNOWN_PIECE_BYTES)
+        return _MOST_PIECE_BYTES
+    # A tenth is left over: what was said of the size may be less than what comes.
     least = -(-size_bytes // (objects.most_pieces * 9 // 10))
-    return max(objects.piece_bytes, -(-least // _MIB) * _MIB)
+    return min(max(objects.piece_bytes, -(-least // _MIB) * _MIB), _MOST_PIECE_BYTES)
 
 
 class _Filling:
@@ -83,7 +84,9 @@ def _write_pieces(
     try:
         with ThreadPoolExecutor(at_once, thread_name_prefix="pieces") as pool:
             sending = _Sending(writer, pool, at_once, filling)
-            for piece in pieces:
+            for number, piece in enumerate(pieces, start=1):
+                if number > objects.most_pieces:
+                    raise TooLarge("The file is larger than the storage can take.")
                 if piece:
                     sending.add(piece)
             sending.finish()

@@ -1,6 +1,7 @@
 """Reading a blob from a bucket as if it were a file: from any byte, over broken connections."""
 
 import io
+from typing import BinaryIO, cast
 
 from minifile.errors import MinifileError
 from minifile.storage.objects import ObjectReader, Objects
@@ -8,6 +9,17 @@ from minifile.values import Span
 
 # So often a connection may break without a byte having come.
 _TRIES = 3
+
+
+def read_up_to(blob: BinaryIO, size_bytes: int) -> bytes:
+    """Read so many bytes from where a blob stands, or all there are; one read may return fewer."""
+    stop = blob.tell() + size_bytes
+    return b"".join(iter(lambda: blob.read(stop - blob.tell()), b""))
+
+
+def open_blob(objects: Objects, name: str, span: Span | None) -> BinaryIO:
+    """Open a blob; see `BlobReader`."""
+    return cast(BinaryIO, BlobReader(objects, name, span))
 
 
 class BlobReader(io.RawIOBase):
@@ -70,17 +82,12 @@ class BlobReader(io.RawIOBase):
         super().close()
 
     def _read(self, size_bytes: int) -> bytes:
-        if self._source is None or self._source_at != self._at:
+        if self._source is None or self._source_at != self._at or self._at >= self._end():
             self._open()
         assert self._source is not None
-        found = self._source.read(min(size_bytes, self._size_bytes - self._at))
+        found = self._source.read(min(size_bytes, self._end() - self._at))
         if not found:
-            if self._source_at < self._end():
-                raise OSError("the bucket ended early")
-            # Read beyond the span that was asked for: the rest of it all.
-            self._span = None
-            self._open()
-            found = self._source.read(size_bytes)
+            raise OSError("the bucket ended early")
         self._at += len(found)
         self._source_at = self._at
         return found
@@ -89,6 +96,7 @@ class BlobReader(io.RawIOBase):
         return self._size_bytes if self._span is None else self._span.stop
 
     def _open(self) -> None:
+        """Ask for the rest of the span, or of it all when more than the span is read."""
         self._let_go()
         if self._span is not None and not self._span.start <= self._at < self._span.stop:
             self._span = None

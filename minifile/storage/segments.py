@@ -14,9 +14,9 @@ from itertools import takewhile
 from time import sleep
 from typing import NamedTuple
 
-from minifile.errors import BlobMissing, StorageUnavailable
-from minifile.storage.objects import Objects, StoredObject
-from minifile.storage.reading import BlobReader
+from minifile.errors import BlobMissing, StorageUnavailable, TooLarge
+from minifile.storage.objects import Content, Objects, StoredObject
+from minifile.storage.reading import open_blob, read_up_to
 from minifile.values import Chunk, Span
 
 # 10,000 of them, which is what S3 joins, are 156 GiB. Two are in memory at once.
@@ -50,10 +50,11 @@ def folder_of(key: str) -> str:
 @contextmanager
 def opened(objects: Objects, key: str, *, fence: int, begins: bool) -> Iterator["Segments"]:
     """Go on with a partial blob, under a lock; see `Storage.appending`."""
-    blob = Segments(objects, key, fence)
-    if not (begins or blob.is_finished or blob.size_bytes):
-        raise BlobMissing(f"the partial blob {key} is missing")
-    with ThreadPoolExecutor(1, thread_name_prefix="segments") as blob.pool:
+    # Its one thread is started by the first segment that is sent.
+    with ThreadPoolExecutor(1, thread_name_prefix="segments") as pool:
+        blob = Segments(objects, key, fence, pool)
+        if not (begins or blob.is_finished or blob.size_bytes):
+            raise BlobMissing(f"the partial blob {key} is missing")
         try:
             yield blob
         finally:
@@ -67,10 +68,8 @@ class Segments:
     end only: what follows them takes them up.
     """
 
-    pool: ThreadPoolExecutor
-
-    def __init__(self, objects: Objects, key: str, fence: int) -> None:
-        self._objects, self._key, self._fence = objects, key, fence
+    def __init__(self, objects: Objects, key: str, fence: int, pool: ThreadPoolExecutor) -> None:
+        self._objects, self._key, self._fence, self._pool = objects, key, fence, pool
         self._tail = bytearray()
         self._sending: Future[None] | None = None
         self._listed: list[StoredObject] = []
@@ -155,10 +154,12 @@ class Segments:
         self._settle()
         if self._tail:
             content, self._tail = self._tail, bytearray()
-            self._sending = self.pool.submit(self._append, content)
+            self._sending = self._pool.submit(self._append, content)
 
-    def _append(self, content: bytearray) -> None:
+    def _append(self, content: Content) -> None:
         """Add a segment, which takes up the small ones before it if they can be large together."""
+        if len(self._chain) >= self._objects.most_pieces:
+            raise TooLarge("The file is larger than the storage can take in such parts.")
         small = self._small_ones()
         size_bytes = sum(segment.size_bytes for segment in small) + len(content)
         if size_bytes >= self._objects.least_joined_bytes or len(small) >= _MOST_SMALL:
@@ -166,7 +167,7 @@ class Segments:
         else:
             self._chain.append(self._put(_end_of(self._chain), content))
 
-    def _merge(self, small: Sequence[Segment], content: bytes | bytearray = b"") -> None:
+    def _merge(self, small: Sequence[Segment], content: Content = b"") -> None:
         start = small[0].start if small else _end_of(self._chain)
         for segment in reversed(small):
             content = self._read(segment.name, segment.size_bytes) + content
@@ -190,7 +191,7 @@ class Segments:
         else:
             self._objects.put(self._key, b"")
 
-    def _put(self, start: int, content: bytes | bytearray) -> Segment:
+    def _put(self, start: int, content: Content) -> Segment:
         name = f"{folder_of(self._key)}{start:014}-{self._fence:020}"
         self._objects.put(name, content)
         return Segment(start, self._fence, len(content), name)
@@ -204,8 +205,8 @@ class Segments:
     def _read(self, name: str, size_bytes: int) -> bytes:
         """Read the beginning of an object."""
         try:
-            with BlobReader(self._objects, name, Span(0, size_bytes)) as reader:
-                return b"".join(iter(lambda: reader.read(size_bytes - reader.tell()), b""))
+            with open_blob(self._objects, name, Span(0, size_bytes)) as blob:
+                return read_up_to(blob, size_bytes)
         except OSError as error:
             raise StorageUnavailable("The storage broke off.") from error
 

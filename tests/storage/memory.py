@@ -67,10 +67,6 @@ class MemoryObjects:
     ) -> str:
         return f"memory:{name}"
 
-    def check(self) -> None:
-        self.put(".check", b"")
-        self.delete(".check")
-
     def _content(self, name: str) -> bytes:
         with self.lock:
             if name not in self.found:

@@ -13,11 +13,14 @@ from storage.contract import StorageContract, going_on, keep
 from storage.memory import MemoryObjects
 
 from minifile.codes import new_key
-from minifile.errors import StorageUnavailable
+from minifile.errors import StorageUnavailable, TooLarge
 from minifile.storage import Storage, open_storage
 from minifile.storage.bucket import BucketStorage
 from minifile.storage.locks import FileLocks
 from minifile.storage.pieces import size_of_pieces
+from minifile.storage.reading import read_up_to
+from minifile.storage.segments import SEGMENT_BYTES
+from minifile.values import Span
 
 SIGNED: Any = {
     "disposition": "attachment; filename*=UTF-8''na%C3%AFve%20plan.txt",
@@ -126,7 +129,36 @@ def test_pieces_grow_with_the_size_so_that_there_are_never_too_many():
 
     sizes = [size_of_pieces(objects, size) for size in (None, 10, 100 * 2**30, 5 * 2**40)]
 
-    assert sizes == [16 * 2**20, 2**20, 12 * 2**20, 583 * 2**20]
+    assert sizes == [16 * 2**20, 2**20, 12 * 2**20, 16 * 2**20]
+
+
+def test_a_file_of_too_many_pieces_is_refused_and_leaves_nothing(locks: FileLocks):
+    objects = MemoryObjects()
+    objects.most_pieces = 3
+    storage = BucketStorage(objects, locks)
+
+    for write in (lambda: keep(storage, b"x" * (17 * 4 * 2**20)), lambda: grow(storage, 4)):
+        with pytest.raises(TooLarge):
+            write()
+
+    assert list(objects.unfinished()) == []
+
+
+def grow(storage: Storage, count: int) -> None:
+    with going_on(storage, new_key(), 0) as blob:
+        for _ in range(count):
+            blob.write(b"x" * SEGMENT_BYTES)
+
+
+def test_what_lies_beyond_the_span_can_be_read_too(locks: FileLocks):
+    storage = BucketStorage(MemoryObjects(), locks)
+    key = keep(storage, b"0123456789")
+
+    with storage.open(key, Span(2, 4)) as blob:
+        blob.seek(2)
+        assert read_up_to(blob, 5) == b"23456"
+        blob.seek(0)
+        assert blob.read() == b"0123456789"
 
 
 def test_hundreds_of_small_parts_become_few_segments(locks: FileLocks):
