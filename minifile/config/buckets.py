@@ -67,7 +67,8 @@ def _options(query: str, scheme: str) -> dict[str, str]:
 
 def _check_values(options: dict[str, str]) -> None:
     endpoint = urlsplit(options.get("endpoint", "https://example.org"))
-    if endpoint.scheme not in ("http", "https") or not endpoint.hostname or endpoint.query:
+    is_plain = endpoint.hostname and not endpoint.query and "@" not in endpoint.netloc
+    if endpoint.scheme not in ("http", "https") or not is_plain:
         raise ValueError("needs an endpoint like https://s3.example.org")
     if not _REGION.fullmatch(options.get("region", "eu-west-1")):
         raise ValueError("needs a region like eu-west-1")

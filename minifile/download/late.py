@@ -39,13 +39,16 @@ class LateSettlements:
     """Settles what is owed from one thread, which lives only while there is something."""
 
     def __init__(self) -> None:
-        self._owed: deque[OwedSettlement] = deque(maxlen=_MOST_OWED)
+        self._owed: deque[OwedSettlement] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def owe(self, late: OwedSettlement) -> None:
         """Settle this as soon as the database answers again."""
         with self._lock:
+            if len(self._owed) == _MOST_OWED:
+                log.error("link %s: a delivery stays unsettled: too many are", late.link_id)
+                return
             self._owed.append(late)
             if self._thread is None or not self._thread.is_alive():
                 # Not alive either in a process that was forked off since.

@@ -25,14 +25,25 @@ class Readers(Generic[Job]):
 
     def give(self, job: Job) -> None:
         """Let the next free thread carry a job out."""
+        self._jobs.put(job)
         with self._lock:
             if self._idle:
                 self._idle -= 1
             elif self._threads < _MOST_THREADS:
-                self._threads += 1
-                # They must not keep a process from ending that has been told to.
-                threading.Thread(target=self._run, name="reader", daemon=True).start()
-        self._jobs.put(job)
+                self._start()
+
+    def _start(self) -> None:
+        # They must not keep a process from ending that has been told to.
+        thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # No thread can be had now. Those that run take the job in their turn.
+            log.exception("a reader could not be started")
+            if not self._threads:
+                raise
+        else:
+            self._threads += 1
 
     def _run(self) -> None:
         while True:

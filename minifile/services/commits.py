@@ -19,7 +19,7 @@ from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import OperationalError
 
 from minifile.errors import ServiceBusy
-from minifile.extensions import begin_immediate, db, writers_turn
+from minifile.extensions import DATABASE_UNAVAILABLE, begin_immediate, db, writers_turn
 from minifile.services.statements import Driver, lent_driver, raw_connection
 
 T = TypeVar("T")
@@ -52,8 +52,7 @@ def commit_all(works: Sequence[Work[T]], *, durable: bool) -> list["Outcome[T]"]
     if engine.dialect.name == "sqlite":
         _queue_of(engine).run(engine, jobs)
     else:
-        for job in jobs:
-            _commit_alone(engine, job)
+        _commit_one_by_one(engine, jobs)
     return jobs
 
 
@@ -215,6 +214,17 @@ def _run_in_savepoint(driver: Driver, job: Outcome[Any]) -> None:
         # An error so bad that SQLite has ended the transaction itself fails here, for all.
         driver.execute("ROLLBACK TO work")
     driver.execute("RELEASE work")
+
+
+def _commit_one_by_one(engine: Engine, jobs: Sequence[Outcome[Any]]) -> None:
+    """Run jobs one after the other; once the database is away the rest need not find out, too."""
+    away: BaseException | None = None
+    for job in jobs:
+        if away is None:
+            _commit_alone(engine, job)
+            away = job.error if isinstance(job.error, DATABASE_UNAVAILABLE) else None
+        else:
+            job.error = away
 
 
 def _commit_alone(engine: Engine, job: Outcome[Any]) -> None:

@@ -9,8 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import BinaryIO
 
-from minifile.errors import BlobMissing, Conflict, NotFound, TypeRefused, UploadHeld
+from minifile.errors import (
+    BlobMissing,
+    Conflict,
+    NotFound,
+    StorageUnavailable,
+    TypeRefused,
+    UploadHeld,
+)
 from minifile.policy.types import check_type, media_type
 from minifile.services.bundle_rows import hold_bundle
 from minifile.services.checksums import Checksums
@@ -148,8 +156,15 @@ def _chunks_of(key: str, storage: Storage) -> Iterator[bytes]:
     except BlobMissing:
         raise Conflict("A part of this upload is not there any more.") from None
     with blob:
-        while chunk := blob.read(_CHUNK_BYTES):
+        while chunk := _read(blob):
             yield chunk
+
+
+def _read(blob: BinaryIO) -> bytes:
+    try:
+        return blob.read(_CHUNK_BYTES)
+    except OSError as error:
+        raise StorageUnavailable("The storage broke off. Try again in a moment.") from error
 
 
 def _parts(row: PartialRecord) -> Iterator[PartialRecord]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from minifile.codes import new_token
 from minifile.errors import BlobHeld, BlobMissing, NotFound, UploadHeld
+from minifile.services.orphans import keys_of_files
 from minifile.services.partials import Terms, discard_lost, read_again, take
 from minifile.storage import PartialBlob
 from minifile.values import PartialRecord, PartialState
@@ -53,6 +54,8 @@ def _emptied_when_gone(row: PartialRecord, blob: PartialBlob) -> Iterator[None]:
         yield
     except UploadHeld:
         again = read_again(row.id)
-        if again is None or again.state == PartialState.DELETING:
+        is_ended = again is None or again.state == PartialState.DELETING
+        # A row is gone as well once it is in a link, and long forgotten.
+        if is_ended and not keys_of_files([row.storage_key]):
             blob.discard()
         raise

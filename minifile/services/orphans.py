@@ -50,11 +50,20 @@ def sweep_orphans(storage: Storage) -> int:
 
     What was begun of a blob, and is none yet, goes with them.
     """
-    count = storage.sweep_unfinished()
+    count = _sweep_unfinished(storage)
     for blob in orphan_blobs(storage):
         storage.delete(blob.key)
         count += 1
     return count
+
+
+def _sweep_unfinished(storage: Storage) -> int:
+    try:
+        return storage.sweep_unfinished()
+    except StorageUnavailable as error:
+        # A right of its own, which may be missing; the orphans are swept all the same.
+        log.warning("uploads that crashes left begun can't be swept: %s", error)
+        return 0
 
 
 def orphan_blobs(storage: Storage, *, hurried: bool = False) -> Iterator[StoredBlob]:
@@ -88,7 +97,15 @@ def _orphans_among(page: Sequence[StoredBlob], storage: Storage) -> list[StoredB
     ]
 
 
+def keys_of_files(keys: Sequence[str]) -> set[str]:
+    """Return which of the keys belong to files of links."""
+    return set(read_page(select(File.storage_key).where(File.storage_key.in_(keys))))
+
+
 def _known_keys(keys: Sequence[str]) -> set[str]:
     """Return which of the keys a file, a partial upload or a removed blob names."""
-    columns = (File.storage_key, PartialUpload.storage_key, RemovedBlob.storage_key)
-    return {key for column in columns for key in read_page(select(column).where(column.in_(keys)))}
+    columns = (PartialUpload.storage_key, RemovedBlob.storage_key)
+    others = {
+        key for column in columns for key in read_page(select(column).where(column.in_(keys)))
+    }
+    return keys_of_files(keys) | others

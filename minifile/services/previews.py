@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from sqlalchemy import bindparam, update
 
+from minifile.errors import StorageUnavailable
 from minifile.models import Link
 from minifile.policy import previews
 from minifile.policy.previews import PreviewKind
@@ -60,7 +61,10 @@ def read_text(reading: Reading, file: FileRecord, *, storage: Storage) -> TextPr
     Raises FileRemoved or BlobMissing before anything was counted.
     """
     with noticing_removal(file), storage.open(file.storage_key) as blob:
-        head = read_up_to(blob, previews.TEXT_BYTES)
+        try:
+            head = read_up_to(blob, previews.TEXT_BYTES)
+        except OSError as error:
+            raise StorageUnavailable("The storage broke off. Try again in a moment.") from error
     is_whole = file.size_bytes <= len(head)
     text = previews.decode_text(head, is_whole=is_whole)
     if text is not None:

@@ -81,7 +81,8 @@ class Storage(Protocol):
         One that `begins` is made when there is none. What was written stays when the block ends,
         however it ends, and nobody holds it then; after a crash nobody does either. One that is
         finished already can be held and finished again. Until the block ends `is_being_written`
-        is true for the key. Raises BlobHeld while another holds it, and BlobMissing.
+        is true for the key. Raises BlobHeld while another holds it, and BlobMissing, or
+        StorageUnavailable where it can't be known whether what is not found is lost.
         """
 
     has_files: bool

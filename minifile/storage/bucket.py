@@ -55,7 +55,7 @@ class BucketStorage:
     def appending(self, key: str, *, begins: bool) -> Iterator[Segments]:
         with (
             self._locks.hold(lock_of(key)) as hold,
-            opened(self._objects, key, fence=hold.fence, begins=begins) as blob,
+            opened(self._objects, key, hold, begins=begins) as blob,
         ):
             yield blob
 
@@ -110,8 +110,9 @@ class BucketStorage:
             self._objects.delete(name)
         if found != content:
             raise StorageUnavailable("The bucket does not give back what was just written to it.")
-        # The right to list is one of its own.
+        # The rights to list are some of their own.
         next(self._objects.list(name), None)
+        next(self._objects.unfinished(), None)
 
 
 class BucketBatch:

@@ -26,7 +26,7 @@ from minifile.codes import new_key
 from minifile.config.buckets import BucketAddress
 from minifile.errors import BlobMissing, StorageUnavailable
 from minifile.storage.gcs_errors import check_status, translated
-from minifile.storage.objects import Content, StoredObject, Unfinished
+from minifile.storage.objects import Content, StoredObject, Unfinished, whole_size
 from minifile.values import Span
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
@@ -78,8 +78,8 @@ class GcsObjects:
             answer = self.connection.get(self._root + name, asked)
             check_status(answer, name)
         headers = answer.headers
-        whole = headers.get("Content-Range", "").rpartition("/")[2] or headers["Content-Length"]
-        return GcsReader(answer, int(whole))
+        size_bytes = whole_size(headers.get("Content-Range"), headers["Content-Length"], span)
+        return GcsReader(answer, size_bytes)
 
     def size(self, name: str) -> int:
         blob = self._blob(name)

@@ -16,6 +16,9 @@ from typing import Protocol
 
 from minifile.errors import BlobHeld
 
+_TRIES = 5
+_PAUSE_SECONDS = 0.001
+
 
 class Hold(Protocol):
     """A name that is held."""
@@ -78,7 +81,7 @@ class FileLocks:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         finally:
@@ -90,11 +93,9 @@ class FileLocks:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _is_taken_soon(descriptor):
                 os.close(descriptor)
-                raise BlobHeld("Another request holds these bytes.") from None
+                raise BlobHeld("Another request holds these bytes.")
             if os.fstat(descriptor).st_nlink:
                 return descriptor
             # Its holder has just let go, and deleted the file.
@@ -102,3 +103,15 @@ class FileLocks:
 
     def _path(self, name: str) -> Path:
         return self._folder / name
+
+
+def _is_taken_soon(descriptor: int) -> bool:
+    """Take the lock of a file; who only looks whether it is held has it for a moment, too."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return True
+    return False

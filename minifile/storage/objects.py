@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from minifile.errors import StorageUnavailable
 from minifile.values import Span
 
 Content = bytes | bytearray
@@ -31,6 +32,20 @@ class Unfinished:
 
     name: str
     upload_id: str
+
+
+def whole_size(content_range: str | None, length: str | int, span: Span | None) -> int:
+    """Return the size of an object from the headers of an answer with it or with a span of it.
+
+    Raises StorageUnavailable for an answer that does not begin where the span does, such as that
+    of a proxy that knows no ranges: its bytes would be taken for others.
+    """
+    if span is None and content_range is None:
+        return int(length)
+    start = 0 if span is None else span.start
+    if content_range is None or not content_range.startswith(f"bytes {start}-"):
+        raise StorageUnavailable("The bucket does not give the part that was asked for.")
+    return int(content_range.rpartition("/")[2])
 
 
 class ObjectReader(Protocol):

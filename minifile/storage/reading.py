@@ -97,6 +97,8 @@ class BlobReader(io.RawIOBase):
 
     def _open(self) -> None:
         """Ask for the rest of the span, or of it all when more than the span is read."""
+        if self.closed:
+            raise OSError("the blob is closed")
         self._let_go()
         if self._span is not None and not self._span.start <= self._at < self._span.stop:
             self._span = None

@@ -19,8 +19,8 @@ from urllib3.exceptions import HTTPError
 
 from minifile.config.buckets import BucketAddress
 from minifile.errors import BlobMissing, StorageUnavailable
-from minifile.storage.objects import Content, StoredObject, Unfinished
-from minifile.storage.s3_errors import translated
+from minifile.storage.objects import Content, StoredObject, Unfinished, whole_size
+from minifile.storage.s3_errors import UploadOver, translated
 from minifile.values import Span
 
 _CONNECT_SECONDS = 5
@@ -52,8 +52,7 @@ class S3Objects:
         """The client of this process: its connections must not be shared with a fork."""
         with self._lock:
             if self._client is None or self._client[0] != os.getpid():
-                with translated("connect"):
-                    self._client = os.getpid(), _new_client(self._address)
+                self._client = os.getpid(), _new_client(self._address)
             return self._client[1]
 
     def put(self, name: str, content: Content) -> None:
@@ -72,8 +71,8 @@ class S3Objects:
         asked = {} if span is None else {"Range": f"bytes={span.start}-{span.stop - 1}"}
         with translated("read", name):
             answer = self.client.get_object(**self._at(name), **asked)
-        whole = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
-        return S3Reader(answer["Body"], int(whole))
+        size_bytes = whole_size(answer.get("ContentRange"), answer["ContentLength"], span)
+        return S3Reader(answer["Body"], size_bytes)
 
     def size(self, name: str) -> int:
         try:
@@ -175,8 +174,14 @@ class S3Writer:
 
     def complete(self) -> None:
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(self._tags.items())]
-        with translated("write"):
-            self._client.complete_multipart_upload(**self._upload, MultipartUpload={"Parts": parts})
+        try:
+            with translated("write"):
+                self._client.complete_multipart_upload(
+                    **self._upload, MultipartUpload={"Parts": parts}
+                )
+        except UploadOver:
+            # It may be over because it is complete, and only the answer was lost.
+            self._check_there()
         self._is_over = True
 
     def abort(self) -> None:
@@ -184,8 +189,16 @@ class S3Writer:
             return
         self._is_over = True
         # What is over already is no error.
-        with suppress(BlobMissing), translated("delete"):
+        with suppress(BlobMissing, UploadOver), translated("delete"):
             self._client.abort_multipart_upload(**self._upload)
+
+    def _check_there(self) -> None:
+        """Raise UploadOver unless the object is there; nobody else writes one of its name."""
+        try:
+            with translated("read", "of an upload"):
+                self._client.head_object(Bucket=self._upload["Bucket"], Key=self._upload["Key"])
+        except BlobMissing:
+            raise UploadOver from None
 
 
 class S3Reader:
@@ -211,6 +224,15 @@ class S3Reader:
 def _new_client(address: BucketAddress) -> Any:
     """Return a client; access keys come from the address, or from where botocore looks for them."""
     addressing = address.addressing or ("path" if address.endpoint else "auto")
+    try:
+        with translated("connect"):
+            return _client_of(address, addressing)
+    except ValueError:
+        # Its own sentence shows the address.
+        raise StorageUnavailable("The endpoint in STORAGE_URL can't be used.") from None
+
+
+def _client_of(address: BucketAddress, addressing: str) -> Any:
     session = botocore.session.get_session()
     return session.create_client(
         "s3",

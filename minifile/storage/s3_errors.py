@@ -33,7 +33,14 @@ _SENTENCES = {
     "EntityTooLarge": "The bucket does not take objects of this size.",
 }
 _BUSY = "The bucket is too busy. Try again in a moment."
-_MISSING = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
+_MISSING = {"NoSuchKey", "404", "NotFound"}
+
+
+class UploadOver(StorageUnavailable):
+    """What was begun is not there any more: it was completed, or aborted."""
+
+    def __init__(self) -> None:
+        super().__init__("The upload to the bucket was ended in between. Try again in a moment.")
 
 
 @contextmanager
@@ -45,6 +52,8 @@ def translated(what: str, name: str = "") -> Iterator[None]:
     try:
         yield
     except exceptions.ClientError as error:
+        if code_of(error) == "NoSuchUpload":
+            raise UploadOver from None
         if code_of(error) in _MISSING:
             raise BlobMissing(f"the object {name} is missing") from None
         raise StorageUnavailable(_sentence(error, what)) from None

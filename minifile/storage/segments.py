@@ -2,22 +2,30 @@
 
 A segment is called `<key>.part/<first byte>-<fence>`. The fence is that of the lock it was
 written under, and grows with each holder: of two segments that begin at one byte, that of the
-later holder counts, and behind it no earlier holder's does. So whoever lost the lock without
-noticing can write what they like. At the end the bucket joins the segments into the blob.
+later holder counts (unless it runs into what a still later one has written), and behind it no
+earlier holder's does. So whoever lost the lock without noticing can write what they like, and
+deletes nothing. At the end the bucket joins the segments into the blob.
+
+That something is not listed or not found is never taken for a loss: a listing may lag behind.
 """
 
+import logging
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import takewhile
 from time import sleep
 from typing import NamedTuple
 
-from minifile.errors import BlobMissing, StorageUnavailable, TooLarge
+from minifile.errors import BlobHeld, BlobMissing, StorageUnavailable, TooLarge
+from minifile.storage.locks import Hold
 from minifile.storage.objects import Content, Objects, StoredObject
 from minifile.storage.reading import open_blob, read_up_to
 from minifile.values import Chunk, Span
+
+log = logging.getLogger("minifile")
 
 # 10,000 of them, which is what S3 joins, are 156 GiB. Two are in memory at once.
 SEGMENT_BYTES = 16 * 2**20
@@ -48,17 +56,22 @@ def folder_of(key: str) -> str:
 
 
 @contextmanager
-def opened(objects: Objects, key: str, *, fence: int, begins: bool) -> Iterator["Segments"]:
+def opened(objects: Objects, key: str, hold: Hold, *, begins: bool) -> Iterator["Segments"]:
     """Go on with a partial blob, under a lock; see `Storage.appending`."""
     # Its one thread is started by the first segment that is sent.
     with ThreadPoolExecutor(1, thread_name_prefix="segments") as pool:
-        blob = Segments(objects, key, fence, pool)
+        blob = Segments(objects, key, hold, pool)
         if not (begins or blob.is_finished or blob.size_bytes):
-            raise BlobMissing(f"the partial blob {key} is missing")
+            raise _not_found(key)
         try:
             yield blob
         finally:
             blob.sync()
+
+
+def _not_found(key: str) -> StorageUnavailable:
+    log.warning("not all of the partial blob %s is found; perhaps it is later", key)
+    return StorageUnavailable("The storage does not find what has arrived. Try again in a moment.")
 
 
 class Segments:
@@ -68,8 +81,8 @@ class Segments:
     end only: what follows them takes them up.
     """
 
-    def __init__(self, objects: Objects, key: str, fence: int, pool: ThreadPoolExecutor) -> None:
-        self._objects, self._key, self._fence, self._pool = objects, key, fence, pool
+    def __init__(self, objects: Objects, key: str, hold: Hold, pool: ThreadPoolExecutor) -> None:
+        self._objects, self._key, self._hold, self._pool = objects, key, hold, pool
         self._tail = bytearray()
         self._sending: Future[None] | None = None
         self._listed: list[StoredObject] = []
@@ -77,6 +90,8 @@ class Segments:
         self.size_bytes = 0
         self.is_finished = False
         self._look()
+        # A clock that was set back, or a database from a backup, may draw old numbers again.
+        self._fence = max(hold.fence, _last_fence(self._listed) + 1)
 
     def cut_to(self, offset: int) -> None:
         for _ in range(_LOOKS - 1):
@@ -84,8 +99,10 @@ class Segments:
                 break
             sleep(_PAUSE_SECONDS)
             self._look()
-        if self.size_bytes < offset or (self.is_finished and self.size_bytes != offset):
-            raise BlobMissing(f"the partial blob {self._key} does not reach to byte {offset}")
+        if self.is_finished and self.size_bytes != offset:
+            raise BlobMissing(f"the blob {self._key} is finished, and does not end at {offset}")
+        if self.size_bytes < offset:
+            raise _not_found(self._key)
         if not self.is_finished:
             self._cut(offset)
 
@@ -132,10 +149,12 @@ class Segments:
 
     def _look(self) -> None:
         self._listed = list(self._objects.list(self._key))
-        whole = [entry for entry in self._listed if entry.name == self._key]
-        self.is_finished = bool(whole)
         self._chain = chain_of(self._listed)
-        self.size_bytes = whole[0].size_bytes if whole else _end_of(self._chain)
+        self.size_bytes, self.is_finished = _end_of(self._chain), False
+        if not self._chain or any(entry.name == self._key for entry in self._listed):
+            # Nothing has come, or it is whole: that is asked of the blob itself.
+            with suppress(BlobMissing):
+                self.size_bytes, self.is_finished = self._objects.size(self._key), True
 
     def _cut(self, offset: int) -> None:
         """Keep what lies before a byte. All else goes, so that nobody ever takes it for theirs."""
@@ -144,9 +163,10 @@ class Segments:
             last = kept.pop()
             kept.append(self._put(last.start, self._read(last.name, offset - last.start)))
         names = {segment.name for segment in kept}
-        for entry in self._listed:
-            if entry.name not in names:
-                self._objects.delete(entry.name)
+        others = [entry.name for entry in self._listed if entry.name not in names]
+        if others and not self._hold.is_unbroken():
+            raise BlobHeld("Another request may hold these bytes by now.")
+        self._delete(others)
         self._chain, self.size_bytes = kept, offset
 
     def _send_tail(self) -> None:
@@ -173,9 +193,8 @@ class Segments:
             content = self._read(segment.name, segment.size_bytes) + content
         merged = self._put(start, content)
         self._chain[len(self._chain) - len(small) :] = [merged]
-        for segment in small:
-            if segment.name != merged.name:
-                self._objects.delete(segment.name)
+        if small and self._hold.is_unbroken():
+            self._delete(segment.name for segment in small if segment.name != merged.name)
 
     def _small_ones(self) -> list[Segment]:
         least = self._objects.least_joined_bytes
@@ -187,7 +206,10 @@ class Segments:
         if len(small) > 1:
             self._merge(small)
         if self._chain:
-            self._objects.join(self._key, [segment.name for segment in self._chain])
+            try:
+                self._objects.join(self._key, [segment.name for segment in self._chain])
+            except BlobMissing:
+                raise _not_found(self._key) from None
         else:
             self._objects.put(self._key, b"")
 
@@ -207,28 +229,51 @@ class Segments:
         try:
             with open_blob(self._objects, name, Span(0, size_bytes)) as blob:
                 return read_up_to(blob, size_bytes)
+        except BlobMissing:
+            raise _not_found(self._key) from None
         except OSError as error:
-            raise StorageUnavailable("The storage broke off.") from error
+            raise StorageUnavailable("The storage broke off. Try again in a moment.") from error
 
     def _delete_segments(self) -> None:
-        for entry in list(self._objects.list(folder_of(self._key))):
-            self._objects.delete(entry.name)
+        self._delete([entry.name for entry in self._objects.list(folder_of(self._key))])
+
+    def _delete(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._objects.delete(name)
 
 
 def chain_of(entries: Sequence[StoredObject]) -> list[Segment]:
     """Return the segments that count, from byte 0 on without a gap."""
-    found = [
-        Segment(int(match["start"]), int(match["fence"]), entry.size_bytes, entry.name)
-        for entry in entries
-        if entry.size_bytes and (match := _NAME.fullmatch(entry.name))
-    ]
-    last_at = {segment.start: segment for segment in sorted(found)}
+    found = sorted(_segments_among(entries))
+    last_at = {segment.start: segment for segment in found if not _runs_into(segment, found)}
     chain: list[Segment] = []
     while (follower := last_at.get(_end_of(chain))) is not None:
         if chain and follower.fence < chain[-1].fence:
             break
         chain.append(follower)
     return chain
+
+
+def _segments_among(entries: Sequence[StoredObject]) -> list[Segment]:
+    return [
+        Segment(int(match["start"]), int(match["fence"]), entry.size_bytes, entry.name)
+        for entry in entries
+        if entry.size_bytes and (match := _NAME.fullmatch(entry.name))
+    ]
+
+
+def _runs_into(segment: Segment, found: Sequence[Segment]) -> bool:
+    """Say whether a later holder has gone on at a byte in the middle of a segment.
+
+    So what lies before that byte was another's, and this was written by who had lost the lock.
+    """
+    after = bisect_right(found, segment.start, key=lambda each: each.start)
+    until = bisect_left(found, segment.stop, key=lambda each: each.start)
+    return any(other.fence > segment.fence for other in found[after:until])
+
+
+def _last_fence(entries: Sequence[StoredObject]) -> int:
+    return max((segment.fence for segment in _segments_among(entries)), default=0)
 
 
 def _end_of(chain: Sequence[Segment]) -> int:

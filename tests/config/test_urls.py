@@ -45,6 +45,7 @@ def test_a_bucket_needs_no_prefix(url: str):
         ("bucket?endpoint=", "gives endpoint without a value"),
         ("bucket?endpoint=s3.example.org", "an endpoint like"),
         ("bucket?endpoint=ftp://s3.example.org", "an endpoint like"),
+        ("bucket?endpoint=http://key:SECRET@s3.example.org", "an endpoint like"),
         ("bucket?region=eu west", "a region like"),
         ("bucket?region=eu&region=us", "twice"),
         ("bucket?secret=SECRET", "an option that is not known"),

@@ -111,6 +111,12 @@ def test_an_endpoint_that_nobody_listens_at_is_named(bucket: str, locks: FileLoc
     assert complaint(storage) == "The bucket's endpoint can't be reached."
 
 
+def test_an_endpoint_whose_name_is_none_is_said_without_it(locks: FileLocks):
+    storage = open_storage(s3_url("http://my_bucket:9000", "some-bucket"), locks)
+
+    assert complaint(storage) == "The endpoint in STORAGE_URL can't be used."
+
+
 def test_a_bucket_that_does_not_answer_is_named(
     faulty: Storage, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ):
