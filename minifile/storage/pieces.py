@@ -73,7 +73,8 @@ class _Filling:
         try:
             return self._free.get_nowait()
         except Empty:
-            return bytearray()
+            # One that grows would take an eighth more.
+            return bytearray(self.piece_bytes)
 
 
 def _write_pieces(

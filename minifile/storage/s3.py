@@ -35,9 +35,10 @@ _COPIES_AT_ONCE = 8
 class S3Objects:
     """See `minifile.storage.objects.Objects`."""
 
-    piece_bytes = 8 * 2**20
+    # With three on their way and one being filled, an upload holds less than 32 MiB.
+    piece_bytes = 7 * 2**20
     most_pieces = 10_000
-    pieces_at_once = 2
+    pieces_at_once = 3
     least_joined_bytes = 5 * 2**20
 
     def __init__(self, address: BucketAddress) -> None:
