@@ -123,7 +123,7 @@ def _look_at_server(
     version = _setting(connection, "server_version").partition(" ")[0]
     yield Verdict(Level.OK, DATABASE, f"PostgreSQL {version} answers.")
     if _setting(connection, "transaction_read_only") == "on":
-        yield _wrong("It is read-only: this is a replica of PostgreSQL, or in recovery.")
+        yield _wrong("It is read-only: this is a standby of PostgreSQL, or in recovery.")
     allowed = int(_setting(connection, "max_connections"))
     if connections > allowed:
         yield Verdict(
