@@ -191,6 +191,13 @@ class StorageUnavailable(MinifileError):
     """The storage does not answer as it should."""
 
 
+class UploadOver(StorageUnavailable):
+    """What was begun in a bucket is not there any more: it was completed, or aborted."""
+
+    def __init__(self) -> None:
+        super().__init__("The upload to the bucket was ended in between. Try again in a moment.")
+
+
 class ServiceBusy(MinifileError):
     """The database can't take the request in time."""
 

@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
 from minifile.config.buckets import BucketAddress
-from minifile.errors import BlobMissing, StorageUnavailable
+from minifile.errors import BlobMissing, StorageUnavailable, UploadOver
 from minifile.storage.objects import Content, StoredObject, Unfinished, whole_size
-from minifile.storage.s3_errors import UploadOver, translated
+from minifile.storage.s3_errors import translated
 from minifile.values import Span
 
 _CONNECT_SECONDS = 5

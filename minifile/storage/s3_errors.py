@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore import exceptions
 
-from minifile.errors import BlobMissing, StorageUnavailable
+from minifile.errors import BlobMissing, StorageUnavailable, UploadOver
 
 _KEYS = (
     "The bucket does not accept the access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
@@ -34,13 +34,6 @@ _SENTENCES = {
 }
 _BUSY = "The bucket is too busy. Try again in a moment."
 _MISSING = {"NoSuchKey", "404", "NotFound"}
-
-
-class UploadOver(StorageUnavailable):
-    """What was begun is not there any more: it was completed, or aborted."""
-
-    def __init__(self) -> None:
-        super().__init__("The upload to the bucket was ended in between. Try again in a moment.")
 
 
 @contextmanager
