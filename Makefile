@@ -35,8 +35,8 @@ test: .venv/test.installed .venv/node.installed .venv/swift.installed ## Install
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 $(ARGS)
 
 torture: .venv/test.installed .venv/node.installed .venv/swift.installed ## Run the large and slow tests, one at a time
-	$(BIN)/python -m pytest -m torture --timeout=3600 $(ARGS)
 	$(BIN)/python -m pytest --database=postgres --numprocesses=logical --maxprocesses=8 $(ON_POSTGRES)
+	$(BIN)/python -m pytest -m torture --timeout=3600 $(ARGS)
 
 bench: .venv/run.installed .bench/peers.installed .bench/node.installed ## Measure beside the peers, minutes long; writes docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
