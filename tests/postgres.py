@@ -76,7 +76,7 @@ def postgres_url(_own_postgres: PostgresServer | None) -> str:
 def postgres_server(_own_postgres: PostgresServer | None) -> Iterator[PostgresServer]:
     """The server itself, for a test that stops it; it runs again afterwards."""
     if _own_postgres is None:
-        pytest.skip("stops PostgreSQL, which only the tests' own server may be")
+        skip_or_fail("stops PostgreSQL: run it without MINIFILE_TEST_POSTGRES_URL")
     yield _own_postgres
     _own_postgres.start()
 

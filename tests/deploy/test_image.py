@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import linux_only
+from conftest import linux_only, skip_or_fail
 from deploying import ROOT, Image
 
 from minifile.config import Settings
@@ -60,10 +60,9 @@ def test_only_what_the_image_is_made_of_is_sent_to_its_builder():
 
 
 @linux_only
-@pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("unshare") is None, reason="makes namespaces: needs root"
-)
 def test_the_command_serves_with_a_read_only_tree_and_as_another_user(image: Image, tmp_path: Path):
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        skip_or_fail("makes namespaces: run it as root, with unshare (apt install util-linux)")
     uid = image["USER"].partition(":")[0]
     os.chown(tmp_path, int(uid), int(uid))
     python = {"minifile": [sys.executable, "-m", "minifile"], "python": [sys.executable]}

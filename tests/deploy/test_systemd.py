@@ -7,18 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import skip_or_fail
 from deploying import ROOT
 
 from minifile.config import Settings
-
-needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze"
-)
 
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
     """The unit with a program that is here."""
+    if shutil.which("systemd-analyze") is None:
+        skip_or_fail("needs systemd-analyze: apt install systemd")
     program = Path(sys.executable).with_name("minifile")
     text = (ROOT / "deploy" / "minifile.service").read_text()
     path = tmp_path / "minifile.service"
@@ -26,7 +25,6 @@ def unit(tmp_path: Path) -> Path:
     return path
 
 
-@needs_systemd
 def test_systemd_understands_every_line(unit: Path):
     done = subprocess.run(
         ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
@@ -35,7 +33,6 @@ def test_systemd_understands_every_line(unit: Path):
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@needs_systemd
 def test_systemd_finds_little_that_the_service_could_harm(unit: Path):
     judged = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
 
