@@ -50,6 +50,7 @@ class Costs:
 
     upload_cpu_per_gib: float
     download_cpu_per_gib: float
+    bucket_cpu_per_gib: float
     small_uploads_per_second: float
     counted_downloads_per_second: float
     memory_per_connection: float
@@ -80,10 +81,12 @@ def read_costs(text: str) -> Costs:
         (found,) = re.findall(rf"^\| {re.escape(what)} \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
         return int(found[0]), int(found[1])
 
+    (bucket_cpu,) = re.findall(r"^\| server CPU for a GiB, up .*?\| ([\d.]+) s", text, re.MULTILINE)
     (cores,) = re.findall(r"^- (\d+) cores", text, re.MULTILINE)
     return Costs(
         upload_cpu_per_gib=bold("PUT: server CPU (s/GiB)"),
         download_cpu_per_gib=bold("whole file, 8 clients: server CPU (s/GiB)"),
+        bucket_cpu_per_gib=float(bucket_cpu),
         small_uploads_per_second=bold("4 KiB, 16 connections, with fsync, on the disk (1/s)"),
         counted_downloads_per_second=bold("1,000,000 links: counted downloads of 100 KiB (1/s)"),
         memory_per_connection=bold("memory per connection (KiB)") * KIB,
@@ -124,9 +127,8 @@ class Load:
 
     @property
     def cores_with_bucket(self) -> float:
-        # Not measured with the visitors' side: what comes goes on to the bucket, or the other way
-        # round, and each of the two is taken to cost what an upload costs.
-        each = 2 * self.costs.upload_cpu_per_gib
+        # Only uploads were measured; a download, which hashes nothing, is taken to cost as much.
+        each = self.costs.bucket_cpu_per_gib
         return self._cores(each, each)
 
     @property
