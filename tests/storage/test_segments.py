@@ -53,15 +53,25 @@ def hold() -> Iterator[Callable[..., Segments]]:
         yield hold
 
 
-def test_who_has_lost_the_lock_deletes_nothing_that_the_next_one_relies_on(
-    hold: Callable[..., Segments],
-):
+Race = tuple[MemoryObjects, str, Segments, Segments]
+
+
+@pytest.fixture
+def race(hold: Callable[..., Segments]) -> Race:
+    """A bucket, a key, who has lost the lock with bytes in hand, and who has gone on since."""
     objects, key, lost = MemoryObjects(), new_key(), Held(2)
     hold(objects, key, Held(1), 0, more=b"a" * SMALL).sync()
     stale = hold(objects, key, lost, SMALL, more=b"x" * 800)
     lost.is_mine = False
     running = hold(objects, key, Held(3), SMALL, more=b"b" * 300)
     running.sync()
+    return objects, key, stale, running
+
+
+def test_who_has_lost_the_lock_deletes_nothing_that_the_next_one_relies_on(
+    race: Race, hold: Callable[..., Segments]
+):
+    objects, key, stale, _ = race
 
     stale.sync()
 
@@ -69,13 +79,8 @@ def test_who_has_lost_the_lock_deletes_nothing_that_the_next_one_relies_on(
     assert again.head(5000) == b"a" * SMALL + b"b" * 300
 
 
-def test_who_has_lost_the_lock_does_not_stop_who_has_it(hold: Callable[..., Segments]):
-    objects, key, lost = MemoryObjects(), new_key(), Held(2)
-    hold(objects, key, Held(1), 0, more=b"a" * SMALL).sync()
-    stale = hold(objects, key, lost, SMALL, more=b"x" * 800)
-    lost.is_mine = False
-    running = hold(objects, key, Held(3), SMALL, more=b"b" * 300)
-    running.sync()
+def test_who_has_lost_the_lock_does_not_stop_who_has_it(race: Race):
+    objects, key, stale, running = race
     stale.sync()
 
     running.write(b"c" * 800)
