@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from minifile.extensions import Base
@@ -35,6 +35,19 @@ class Link(Base):
             sqlite_where=text("state <> 'open'"),
             postgresql_where=text("state <> 'open'"),
         ),
+        # Links of nobody are many, and never asked for by their owner.
+        Index(
+            "ix_link_owner_id",
+            "owner_id",
+            sqlite_where=text("owner_id IS NOT NULL"),
+            postgresql_where=text("owner_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_link_parent_id",
+            "parent_id",
+            sqlite_where=text("parent_id IS NOT NULL"),
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
         # A late response must not find another row under the id of a deleted one.
         {"sqlite_autoincrement": True},
     )
@@ -53,6 +66,17 @@ class Link(Base):
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # Until when a revoke may be undone; none: not at all.
     undo_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The user who made it; None where nobody was signed in.
+    owner_id: Mapped[int | None] = mapped_column(
+        Id, ForeignKey("user_account.id", ondelete="SET NULL")
+    )
+    # Whether only its owner, those with a grant, and its child links open it.
+    is_private: Mapped[bool] = mapped_column(server_default=false())
+    # The link whose files this one shows, to one recipient of it.
+    parent_id: Mapped[int | None] = mapped_column(Id, ForeignKey("link.id", ondelete="CASCADE"))
+    recipient: Mapped[str | None] = mapped_column(String(254))
+    # Why an admin took it down; it is revoked then, and for good.
+    takedown_reason: Mapped[str | None] = mapped_column(String(500))
 
     files: Mapped[list["File"]] = relationship(
         back_populates="link", order_by="File.position", passive_deletes=True

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from minifile.extensions import Base
@@ -40,6 +40,12 @@ class PartialUpload(Base):
             sqlite_where=text("is_wanted"),
             postgresql_where=text("is_wanted"),
         ),
+        Index(
+            "ix_partial_upload_owner_id",
+            "owner_id",
+            sqlite_where=text("owner_id IS NOT NULL"),
+            postgresql_where=text("owner_id IS NOT NULL"),
+        ),
         # A late request must not find another row under the id of a deleted one.
         {"sqlite_autoincrement": True},
     )
@@ -75,3 +81,15 @@ class PartialUpload(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     link_id: Mapped[int | None] = mapped_column(Id, ForeignKey("link.id", ondelete="CASCADE"))
+    owner_id: Mapped[int | None] = mapped_column(
+        Id, ForeignKey("user_account.id", ondelete="CASCADE")
+    )
+    """The user who began it, will own the link, and whose quota it counts against."""
+    is_private: Mapped[bool] = mapped_column(server_default=false())
+    custom_code: Mapped[str | None] = mapped_column(String(64))
+    file_request_id: Mapped[int | None] = mapped_column(
+        Id, ForeignKey("file_request.id", ondelete="CASCADE")
+    )
+    """The request that it answers; the quota is that of the request's owner."""
+    sender_name: Mapped[str | None] = mapped_column(String(200))
+    """Who sends it to a file request, as they say."""

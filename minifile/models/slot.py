@@ -40,3 +40,7 @@ class Slot(Base):
     requests: Mapped[int] = mapped_column(default=0)
     # Something was had in it of a file that is removed by now, and its delivery with it.
     is_used: Mapped[bool] = mapped_column(server_default=false())
+    # Who fetched, of a private link.
+    user_id: Mapped[int | None] = mapped_column(
+        Id, ForeignKey("user_account.id", ondelete="SET NULL")
+    )
