@@ -6,10 +6,10 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.cli.people import lifetime, ready_database, shown_address
+from minifile.identity import BY_SHELL, UserRole
 from minifile.services.invitations import LIFETIME
 from minifile.services.invitations import invite as make_invitation
 from minifile.units import duration_in_words
-from minifile.values import BY_SHELL, UserRole
 from minifile.web.current import utcnow
 from minifile.web.letters import mail_invitation, sends_mail
 

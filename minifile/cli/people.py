@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import click
 
+from minifile.identity import NO_LIMIT
 from minifile.services.schema import check_schema, has_every_migration
 from minifile.services.users import UserRecord, find_user
 from minifile.units import parse_size, read_duration
-from minifile.values import NO_LIMIT
 from minifile.web.current import current_application, current_instance, current_settings
 
 

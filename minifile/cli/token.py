@@ -6,9 +6,9 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.cli.people import find_named, lifetime
+from minifile.identity import BY_SHELL, Scope
 from minifile.services.api_tokens import TokenRecord, create_token, list_tokens, revoke_token
 from minifile.units import plural, split
-from minifile.values import BY_SHELL, Scope
 from minifile.web.current import utcnow
 
 

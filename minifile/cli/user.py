@@ -8,6 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.cli.people import find_named, limit, ready_database, shown_address
+from minifile.identity import BY_SHELL, UserRole
 from minifile.services.leaving import LinksFate, delete_user
 from minifile.services.own_account import change_email
 from minifile.services.password_resets import HANDED_LIFETIME, make_reset
@@ -22,7 +23,6 @@ from minifile.services.users import (
     list_users,
 )
 from minifile.units import duration_in_words, plural, size_in_words
-from minifile.values import BY_SHELL, UserRole
 from minifile.web.current import current_session_times, current_storage, utcnow
 
 _ROLES = click.Choice([role.value for role in UserRole])

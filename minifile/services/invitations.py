@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from minifile.codes import new_token, token_hash
 from minifile.errors import BadOption, InvitationOver, LinkNotFound, NotFound, Taken
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor, UserRole
 from minifile.models import Invitation
 from minifile.policy.identity import clean_email
 from minifile.services.audit import record
@@ -21,7 +22,6 @@ from minifile.services.users import (
     insert_user,
     taken,
 )
-from minifile.values import Actor, UserRole
 
 LIFETIME = timedelta(days=7)
 MAX_LIFETIME = timedelta(days=90)

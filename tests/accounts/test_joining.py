@@ -19,12 +19,12 @@ from wire import eventually
 
 from minifile.errors import InvitationOver
 from minifile.extensions import db
+from minifile.identity import BY_SHELL, Scope, UserRole
 from minifile.models import ApiToken, Invitation, User
 from minifile.services.api_tokens import create_token
 from minifile.services.invitations import accept_invitation, invite
 from minifile.services.password_resets import HANDED_LIFETIME, make_reset
 from minifile.services.users import disable_user, find_user
-from minifile.values import BY_SHELL, Scope, UserRole
 from minifile.web.current import utcnow
 
 NAMED = {"name": "Alice", "password": PASSWORD, "again": PASSWORD}

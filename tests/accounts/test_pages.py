@@ -14,10 +14,10 @@ from flask import Flask
 from sqlalchemy import select
 
 from minifile.extensions import db
+from minifile.identity import BY_SHELL, Scope, UserRole
 from minifile.models import AuditEntry, Link, User
 from minifile.services.api_tokens import create_token
 from minifile.services.users import change_role, disable_user, get_user
-from minifile.values import BY_SHELL, Scope, UserRole
 from minifile.web.current import utcnow
 
 Again = Callable[[Person], Person]

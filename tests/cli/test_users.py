@@ -13,12 +13,12 @@ from flask import Flask
 from sqlalchemy import select
 
 from minifile.extensions import db
+from minifile.identity import NO_LIMIT, Scope, UserRole
 from minifile.models import AuditEntry, User
 from minifile.services.api_tokens import account_of_token
 from minifile.services.invitations import find_invitation
 from minifile.services.password_resets import find_reset
 from minifile.services.users import find_user
-from minifile.values import NO_LIMIT, Scope, UserRole
 from minifile.web.current import utcnow
 
 PASSWORD = "correct horse battery staple"

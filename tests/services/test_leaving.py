@@ -13,6 +13,7 @@ from sqlalchemy import Column, select
 from minifile.codes import token_hash
 from minifile.errors import BadOption, LastAdmin, MinifileError, NotFound
 from minifile.extensions import Base, db
+from minifile.identity import BY_SHELL, Actor, UserRole
 from minifile.models import (
     ApiToken,
     AuditEntry,
@@ -32,7 +33,6 @@ from minifile.models import (
 from minifile.services.invitations import invite
 from minifile.services.leaving import LinksFate, delete_user
 from minifile.services.users import UserRecord, change_role, create_user, disable_user, get_user
-from minifile.values import BY_SHELL, Actor, UserRole
 
 PASSWORD = "correct horse battery staple"
 LATER = NOW.replace(year=2027)
