@@ -64,6 +64,13 @@ class TooLateToUndo(LinkGone):
         super().__init__("It is too late to undo. The link has ended; upload the files again.")
 
 
+class LinkTakenDown(LinkRevoked):
+    """The admin ended the link."""
+
+    def __init__(self) -> None:
+        LinkGone.__init__(self, "The admin of this site has taken this link down.")
+
+
 class LinkExhausted(LinkGone):
     """Every allowed download of the link has been taken."""
 
@@ -91,6 +98,27 @@ class WrongPassword(LinkLocked):
         super().__init__("That is not the password of this link.")
 
 
+class SignInNeeded(MinifileError):
+    """The caller has to say who they are."""
+
+    def __init__(self, message: str = "Sign in first, or send an API token.") -> None:
+        super().__init__(message)
+
+
+class SignInRefused(MinifileError):
+    """A name and a password that do not belong together, or to nobody who may sign in."""
+
+    def __init__(self) -> None:
+        super().__init__("That name and password do not belong together.")
+
+
+class TokenRefused(SignInNeeded):
+    """An API token that does not hold: unknown, expired, revoked, or its user is disabled."""
+
+    def __init__(self) -> None:
+        super().__init__("This API token is not valid. It may have expired or been revoked.")
+
+
 class TooManyTries(MinifileError):
     """A rate limit is used up for now."""
 
@@ -112,6 +140,10 @@ class BadOption(MinifileError):
     """An option of an upload or of a link is out of range."""
 
 
+class Taken(BadOption):
+    """A name, an address or a code is somebody else's already."""
+
+
 class BadUpload(MinifileError):
     """The body of an upload is not whole, or holds no file."""
 
@@ -124,6 +156,10 @@ class TooLarge(MinifileError):
     """The upload is over a limit on size or on the number of files."""
 
 
+class QuotaExceeded(TooLarge):
+    """The upload would go beyond what its sender may hold, or send in a day."""
+
+
 class TypeRefused(MinifileError):
     """The type of the file is not accepted on this instance."""
 
@@ -134,6 +170,13 @@ class DigestMismatch(MinifileError):
 
 class Conflict(MinifileError):
     """The request does not fit what is there by now."""
+
+
+class LastAdmin(Conflict):
+    """An instance keeps at least one admin who can sign in."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the last admin. Make somebody else an admin first.")
 
 
 class WrongOffset(Conflict):

@@ -79,6 +79,8 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.UNKNOWN_CODES: settings.rate_unknown_codes,
             rate_limits.UPLOADS: settings.rate_uploads,
             rate_limits.PARTIAL_UPLOADS: settings.rate_partial_uploads,
+            rate_limits.WRONG_SIGN_INS: settings.rate_wrong_sign_ins,
+            rate_limits.WRONG_SIGN_INS_ADDRESS: settings.rate_wrong_sign_ins_address,
         },
         secret_key=settings.secret_key,
     )

@@ -42,6 +42,57 @@ class Role(StrEnum):
     UNLOCKED = "unlocked"
 
 
+class Scope(StrEnum):
+    """What an API token may be used for; somebody who is signed in has all of them."""
+
+    UPLOAD = "upload"
+    READ = "read"
+    MANAGE = "manage"
+    ADMIN = "admin"
+
+
+class UserRole(StrEnum):
+    """What a user is on this instance."""
+
+    USER = "user"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user who asks, and what the proof that came with the request lets them do.
+
+    By a session's cookie that is all the user may do; by an API token what its scopes name of it.
+    """
+
+    id: int
+    name: str
+    role: str
+    scopes: frozenset[Scope]
+    session_id: int | None = None
+    token_id: int | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == UserRole.ADMIN
+
+    def may(self, scope: Scope) -> bool:
+        """Say whether the proof reaches so far; the scope `admin` also needs an admin."""
+        return scope in self.scopes and (scope is not Scope.ADMIN or self.is_admin)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something that is written into the audit log, and how: page, api, cli, instance."""
+
+    user_id: int | None
+    via: str
+
+
+BY_SHELL = Actor(None, "cli")
+BY_INSTANCE = Actor(None, "instance")
+
+
 class Level(StrEnum):
     """How a verdict turns out."""
 
@@ -72,6 +123,40 @@ class Limits:
     code_length: int = 10
     allowed_types: Sequence[str] = ()
     blocked_types: Sequence[str] = ()
+    anyone_may_upload: bool = True
+    """Whether also who is not signed in."""
+    holder: int = 0
+    """Whose quota it is: the id of a user, or 0 for all who are not signed in together."""
+    quota: int | None = None
+    """Bytes of all live links of the holder, and of what is on its way."""
+    max_links: int | None = None
+    """Live links of the holder."""
+    daily_upload: int | None = None
+    """Bytes that the holder may upload in a day (UTC)."""
+
+    @property
+    def has_quota(self) -> bool:
+        """Say whether anything has to be reserved for an upload."""
+        return not (self.quota is None and self.max_links is None and self.daily_upload is None)
+
+
+# In an allowance: more than any disk or calendar holds.
+NO_LIMIT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a role or one user may have; None falls back to what is above it, sizes in bytes.
+
+    Above a user is the role, above the role the instance. NO_LIMIT (for the lifetime: that many
+    seconds) lifts the limit.
+    """
+
+    max_file_size: int | None = None
+    quota: int | None = None
+    max_links: int | None = None
+    max_lifetime: timedelta | None = None
+    daily_upload: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +167,8 @@ class UploadOptions:
     max_downloads: int | None = None
     password: str | None = None
     note: str | None = None
+    is_private: bool = False
+    custom_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +198,8 @@ class Visitor:
     user_agent: str
     password: str | None = None
     owner_token: str | None = None
+    account: Account | None = None
+    """The user who asks, where somebody is signed in or an API token came along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +238,14 @@ class LinkRecord:
     files: Sequence[FileRecord]
     undo_until: datetime | None = None
     """Until when a revoke may be undone."""
+    owner_id: int | None = None
+    """The user who made it."""
+    is_private: bool = False
+    """Whether a code alone does not open it."""
+    parent_id: int | None = None
+    """The link whose files it shows to one recipient."""
+    recipient: str | None = None
+    takedown_reason: str | None = None
 
     @property
     def is_locked(self) -> bool:
@@ -197,6 +294,11 @@ class PartialRecord:
     expires_at: datetime
     completed_at: datetime | None
     link_id: int | None
+    owner_id: int | None = None
+    is_private: bool = False
+    custom_code: str | None = None
+    file_request_id: int | None = None
+    sender_name: str | None = None
 
     @property
     def is_part(self) -> bool:

@@ -1,5 +1,6 @@
 """Settings: every key with its default, unit and one comment."""
 
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,7 +23,7 @@ from minifile.config.urls import (
     check_storage_url,
 )
 from minifile.units import parse_size, read_duration, read_grace, read_off, split
-from minifile.values import Limits
+from minifile.values import Allowance, Limits
 
 # Threads of a server process whose own number is not known (see server/sizing.py for ours).
 DEFAULT_THREADS = 200
@@ -33,6 +34,9 @@ Grace = Annotated[timedelta, BeforeValidator(read_grace), Field(ge=timedelta(0))
 Names = Annotated[tuple[str, ...], BeforeValidator(split)]
 Durations = Annotated[tuple[Duration, ...], BeforeValidator(split), Field(min_length=1)]
 RateLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(read_off)]
+OptionalSize = Annotated[Size | None, BeforeValidator(read_off)]
+OptionalCount = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(read_off)]
+OptionalDuration = Annotated[Duration | None, BeforeValidator(read_off)]
 
 
 class Settings(BaseModel):
@@ -109,6 +113,38 @@ class Settings(BaseModel):
     rate_uploads: RateLimit = 300
     # Resumable uploads begun from one address in a minute.
     rate_partial_uploads: RateLimit = 3000
+    # Wrong passwords for one user from one address in 15 minutes.
+    rate_wrong_sign_ins: RateLimit = 10
+    # Wrong sign-ins from one address, whatever the names, in 15 minutes.
+    rate_wrong_sign_ins_address: RateLimit = 50
+    # Who may upload: anyone, or users who are signed in.
+    upload_access: Literal["anyone", "users"] = "anyone"
+    # A session that is not used for so long ends.
+    session_idle: Duration = timedelta(days=7)
+    # A session ends after so long, however much it is used.
+    session_lifetime: Duration = timedelta(days=30)
+    # What users may have, unless an admin says otherwise for one of them; off: no limit.
+    user_max_file_size: OptionalSize = None
+    # Bytes of all live links of a user together.
+    user_quota: OptionalSize = None
+    # Live links of a user.
+    user_max_links: OptionalCount = None
+    # How long a user's link may live at most. Default: MAX_LIFETIME.
+    user_max_lifetime: OptionalDuration = None
+    # Bytes a user may upload in a day (UTC).
+    user_daily_upload: OptionalSize = None
+    # The same for admins.
+    admin_max_file_size: OptionalSize = None
+    admin_quota: OptionalSize = None
+    admin_max_links: OptionalCount = None
+    admin_max_lifetime: OptionalDuration = None
+    admin_daily_upload: OptionalSize = None
+    # The same for all senders who are not signed in, together where it is a sum.
+    anonymous_max_file_size: OptionalSize = None
+    anonymous_quota: OptionalSize = None
+    anonymous_max_links: OptionalCount = None
+    anonymous_max_lifetime: OptionalDuration = None
+    anonymous_daily_upload: OptionalSize = None
     # Uploads and downloads from one address at once in a process. Default: half of its threads.
     max_transfers_per_address: int | None = Field(default=None, ge=1)
     # Who sends the bytes of files without a download limit: minifile itself (stream), the nginx in
@@ -148,4 +184,11 @@ class Settings(BaseModel):
             code_length=self.code_length,
             allowed_types=self.allowed_types,
             blocked_types=self.blocked_types,
+            anyone_may_upload=self.upload_access == "anyone",
+        )
+
+    def allowance(self, role: str) -> Allowance:
+        """Return what users of a role may have, or with `anonymous` who is not signed in."""
+        return Allowance(
+            **{field.name: getattr(self, f"{role}_{field.name}") for field in fields(Allowance)}
         )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from minifile.errors import LinkExpired, LinkNotFound, LinkRevoked
+from minifile.errors import LinkExpired, LinkNotFound, LinkRevoked, LinkTakenDown
 from minifile.values import LinkState
 
 
@@ -14,15 +14,17 @@ class Readable(Protocol):
     def state(self) -> str: ...
     @property
     def expires_at(self) -> datetime: ...
+    @property
+    def takedown_reason(self) -> str | None: ...
 
 
 def check_open(link: Readable, now: datetime) -> None:
-    """Raise LinkRevoked or LinkExpired unless the link is served at `now`.
+    """Raise LinkRevoked, LinkTakenDown or LinkExpired unless the link is served at `now`.
 
     A link ends at `expires_at` to the microsecond, whether or not the purge has come by.
     """
     if link.state == LinkState.REVOKED:
-        raise LinkRevoked
+        raise LinkRevoked if link.takedown_reason is None else LinkTakenDown
     if now >= link.expires_at:
         raise LinkExpired(link.expires_at)
     if link.state != LinkState.OPEN:

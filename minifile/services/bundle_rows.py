@@ -24,6 +24,7 @@ _SIZES = Statement(
         func.min(PartialUpload.bundle_files),
         func.max(PartialUpload.link_id),
         func.max(PartialUpload.password_hash),
+        func.max(PartialUpload.owner_id),
     ).where(
         PartialUpload.bundle_hash == bindparam("bundle_hash"),
         PartialUpload.state != PartialState.DELETING.value,
@@ -46,6 +47,7 @@ class BundleSize:
     bundle_files: int | None
     link_id: int | None
     password_hash: str | None
+    owner_id: int | None
 
 
 def hold_bundle(driver: Driver, bundle_hash: str) -> None:

@@ -32,6 +32,7 @@ def check_bundle(
     bundle_hash: str,
     bundle_files: int | None,
     length: int | None,
+    owner_id: int | None,
     limits: Limits,
 ) -> BundleSize:
     """Judge what a bundle becomes with one more upload of this length; return what it is now.
@@ -44,6 +45,8 @@ def check_bundle(
         raise Conflict("The link of this bundle has been made. Begin another bundle.")
     if bundle.files and bundle.bundle_files != bundle_files:
         raise BadOption("All files of a bundle must name the same bundle_files.")
+    if bundle.files and bundle.owner_id != owner_id:
+        raise Conflict("Another sender has begun this bundle. Begin another one.")
     check_file_count(max(bundle.files + 1, bundle_files or 1), limits)
     check_link_size(bundle.size_bytes + (length or 0), limits)
     return bundle
@@ -53,7 +56,7 @@ def enter_bundle(driver: Driver, row: PartialRecord, terms: Terms, now: datetime
     """Let an upload into its bundle, within the work that writes its row."""
     assert row.bundle_hash is not None
     hold_bundle(driver, row.bundle_hash)
-    check_bundle(driver, row.bundle_hash, row.bundle_files, row.length, terms.limits)
+    check_bundle(driver, row.bundle_hash, row.bundle_files, row.length, row.owner_id, terms.limits)
     keep_bundle(driver, row.bundle_hash, terms.lifetime, now)
 
 
@@ -159,10 +162,16 @@ def _chosen(
 ) -> LinkOptions:
     """Return what the link will be like: what was chosen now, else with the uploads."""
     before = options_of_bundle(rows)
+    owner_hash = before.owner_hash
+    if visitor.browser is not None and before.owner_id is None:
+        owner_hash = token_hash(visitor.browser)
     return LinkOptions(
         lifetime=options.lifetime or before.lifetime,
         max_downloads=options.max_downloads or before.max_downloads,
         password_hash=password_hash or before.password_hash,
         note=options.note or before.note,
-        owner_hash=before.owner_hash if visitor.browser is None else token_hash(visitor.browser),
+        owner_hash=owner_hash,
+        owner_id=before.owner_id,
+        is_private=options.is_private or before.is_private,
+        custom_code=options.custom_code or before.custom_code,
     )

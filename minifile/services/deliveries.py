@@ -35,7 +35,13 @@ IN_FLIGHT_FOR = timedelta(seconds=60)
 
 # Holds the row on PostgreSQL; on SQLite the transaction holds them all.
 _LOCK_LINK = Statement(
-    select(Link.state, Link.expires_at, Link.max_downloads, Link.download_count)
+    select(
+        Link.state,
+        Link.expires_at,
+        Link.max_downloads,
+        Link.download_count,
+        Link.takedown_reason,
+    )
     .where(Link.id == bindparam("link_id"))
     .with_for_update()
 )
@@ -77,6 +83,7 @@ class Locked:
     expires_at: datetime
     max_downloads: int | None
     download_count: int
+    takedown_reason: str | None
 
 
 def is_durable(link: LinkRecord) -> bool:

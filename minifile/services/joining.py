@@ -46,6 +46,9 @@ class LinkOptions:
     password_hash: str | None
     note: str | None
     owner_hash: str | None
+    owner_id: int | None
+    is_private: bool
+    custom_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,9 @@ def options_of(row: PartialRecord) -> LinkOptions:
         password_hash=row.password_hash,
         note=row.note,
         owner_hash=row.owner_hash,
+        owner_id=row.owner_id,
+        is_private=row.is_private,
+        custom_code=row.custom_code,
     )
 
 
@@ -135,6 +141,8 @@ def make_link(
         note=options.note,
         state=LinkState.OPEN.value,
         files=[_file(row, name, now) for row, name in zip(rows, names, strict=True)],
+        owner_id=options.owner_id,
+        is_private=options.is_private,
     )
     link = insert_link(driver, draft, options.owner_hash)
     for row in rows:

@@ -22,7 +22,7 @@ from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
 from minifile.services.records import read_link
 from minifile.services.slots import holds_slot
 from minifile.services.statements import reading
-from minifile.values import FileRecord, Limits, LinkRecord, LinkState, Role, Visitor
+from minifile.values import FileRecord, Limits, LinkRecord, LinkState, Role, Scope, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,13 @@ class LinkChanges:
 def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datetime) -> LinkRecord:
     """Return the link, with its files, that a recipient may be served.
 
-    Raises LinkNotFound, LinkExpired, LinkRevoked, or TooManyTries when the visitor's address
+    Raises LinkNotFound, also for a private one that the visitor may not know of, LinkExpired,
+    LinkRevoked, or TooManyTries when the visitor's address
     has asked for too many codes that don't exist.
     """
     link = _find(code)
+    if link is not None and not _may_open(link, visitor):
+        link = None
     try:
         rates.check(UNKNOWN_CODES, visitor.rate_address)
     except TooManyTries:
@@ -57,16 +60,22 @@ def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datet
 
 
 def find_managed_link(
-    code: str, visitor: Visitor, *, rates: RateLimits, now: datetime, undoable: bool = False
+    code: str,
+    visitor: Visitor,
+    *,
+    rates: RateLimits,
+    now: datetime,
+    undoable: bool = False,
+    scope: Scope = Scope.MANAGE,
 ) -> LinkRecord:
-    """Return the link that the visitor made and may change.
+    """Return the link that the visitor made and may change, or only see where `scope` is READ.
 
     With `undoable` also a revoked one, while that can be undone. Somebody else's link looks like
     none: LinkNotFound. Raises LinkExpired and LinkRevoked to the owner only.
     """
     rates.check(UNKNOWN_CODES, visitor.rate_address)
     link = _find(code)
-    if link is None or not ownership.is_owner(link, visitor):
+    if link is None or not ownership.is_owner(link, visitor, scope):
         rates.count(UNKNOWN_CODES, visitor.rate_address)
         raise LinkNotFound
     if not (undoable and can_undo(link, now)):
@@ -169,6 +178,15 @@ def lock_link(link_id: int) -> Link:
     if row is None:
         raise LinkNotFound
     return row
+
+
+def _may_open(link: LinkRecord, visitor: Visitor) -> bool:
+    """Say whether a private link is the visitor's own or was shared with them."""
+    return (
+        not link.is_private
+        or Role.OWNER in ownership.rights_of(visitor, link)
+        or ownership.holds_grant(link, visitor.account)
+    )
 
 
 def _was_let_in(link: LinkRecord, visitor: Visitor, now: datetime) -> bool:

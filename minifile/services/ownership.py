@@ -3,19 +3,25 @@
 import hmac
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from minifile.codes import token_hash
-from minifile.errors import LinkNotFound
+from minifile.errors import Forbidden, LinkNotFound
 from minifile.extensions import db, write_transaction
-from minifile.models import BrowserAccess
-from minifile.values import LinkRecord, Role, Visitor
+from minifile.models import BrowserAccess, Grant
+from minifile.values import Account, LinkRecord, Role, Scope, Visitor
 
 
 def rights_of(visitor: Visitor, link: LinkRecord) -> frozenset[str]:
-    """Return what the visitor has proved, by owner token or by browser: `owner`, `unlocked`."""
+    """Return what the visitor has proved, by account, owner token or browser: `owner`, `unlocked`.
+
+    A token of the owner's account is an owner's proof for reading only if its scope is `read`.
+    """
     rights: set[str] = set()
+    account = visitor.account
+    if account is not None and account.id == link.owner_id and account.may(Scope.READ):
+        rights.add(Role.OWNER)
     if visitor.owner_token is not None and holds_owner_token(link, visitor.owner_token):
         rights.add(Role.OWNER)
     if visitor.browser is not None:
@@ -27,9 +33,44 @@ def rights_of(visitor: Visitor, link: LinkRecord) -> frozenset[str]:
     return frozenset(rights)
 
 
-def is_owner(link: LinkRecord, visitor: Visitor) -> bool:
-    """Say whether the visitor proves to be the sender."""
+def is_owner(link: LinkRecord, visitor: Visitor, scope: Scope = Scope.READ) -> bool:
+    """Say whether the visitor proves to be the sender.
+
+    Raises Forbidden for an API token of the sender that lacks the scope.
+    """
+    account = visitor.account
+    if account is not None and account.id == link.owner_id:
+        check_scope(account, scope)
+        return True
     return Role.OWNER in rights_of(visitor, link)
+
+
+def check_scope(account: Account, scope: Scope) -> None:
+    """Raise Forbidden for an API token that may not be used for this."""
+    if not account.may(scope):
+        raise Forbidden(f"This API token does not have the scope {scope}.")
+
+
+def holds_grant(link: LinkRecord, account: Account | None) -> bool:
+    """Say whether a private link was shared with this account."""
+    if account is None or not account.may(Scope.READ):
+        return False
+    query = select(Grant.id).where(Grant.link_id == link.id, Grant.user_id == account.id)
+    return db.session.execute(query).first() is not None
+
+
+def move_browser(old: str, new: str) -> None:
+    """Give what one browser id owns and has unlocked to another, which takes its place.
+
+    At a sign-in: an id that somebody else has planted is worth nothing afterwards.
+    """
+    with write_transaction() as session:
+        session.execute(
+            update(BrowserAccess)
+            .where(BrowserAccess.browser_hash == token_hash(old))
+            .values(browser_hash=token_hash(new))
+            .execution_options(synchronize_session=False)
+        )
 
 
 def holds_owner_token(link: LinkRecord, owner_token: str) -> bool:

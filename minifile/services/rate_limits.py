@@ -47,6 +47,8 @@ WRONG_PASSWORDS_LINK = "wrong passwords for this link"
 UNKNOWN_CODES = "unknown codes"
 UPLOADS = "uploads"
 PARTIAL_UPLOADS = "uploads begun"
+WRONG_SIGN_INS = "wrong passwords for this name"
+WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
@@ -54,6 +56,8 @@ WINDOWS = {
     UNKNOWN_CODES: timedelta(minutes=10),
     UPLOADS: timedelta(minutes=1),
     PARTIAL_UPLOADS: timedelta(minutes=1),
+    WRONG_SIGN_INS: timedelta(minutes=15),
+    WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
 }
 
 

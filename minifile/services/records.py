@@ -18,6 +18,11 @@ _COLUMNS = select(
     Link.note,
     Link.state,
     Link.undo_until,
+    Link.owner_id,
+    Link.is_private,
+    Link.parent_id,
+    Link.recipient,
+    Link.takedown_reason,
 )
 _LINK = Statement(_COLUMNS.where(Link.code == bindparam("code")))
 _MADE_LINK = Statement(_COLUMNS.where(Link.id == bindparam("link_id")))
@@ -36,6 +41,8 @@ _FILES = Statement(
     .order_by(File.position)
 )
 
+_FILES_AT = list(LinkRecord.__dataclass_fields__).index("files")
+
 
 def read_link(driver: Driver, code: str) -> LinkRecord | None:
     """Return the link of a code, whatever its state, or None where there is none."""
@@ -51,6 +58,6 @@ def _with_files(driver: Driver, rows: list[Row]) -> LinkRecord | None:
     if not rows:
         return None
     files = [FileRecord(*row) for row in _FILES.run(driver, link_id=rows[0][0])]
-    *columns, undo_until = rows[0]
     # Without files it was purged between the two statements: a link always has some.
-    return LinkRecord(*(*columns, files, undo_until)) if files else None
+    columns = [*rows[0][:_FILES_AT], files, *rows[0][_FILES_AT:]]
+    return LinkRecord(*columns) if files else None

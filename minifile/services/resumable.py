@@ -21,7 +21,7 @@ from minifile.services.rate_limits import PARTIAL_UPLOADS, UPLOADS
 from minifile.services.receiving import Part, receive
 from minifile.services.statements import Driver, reading
 from minifile.services.takeover import freed
-from minifile.services.uploads import check_options
+from minifile.services.uploads import check_may_upload, check_options
 from minifile.services.whole import store_whole
 from minifile.values import PartialRecord, PartialState, UploadOptions, Visitor
 
@@ -52,7 +52,7 @@ class Begun:
     progress: Progress
 
 
-_EMPTY = BundleSize(0, 0, None, None, None)
+_EMPTY = BundleSize(0, 0, None, None, None, None)
 
 
 def begin_upload(
@@ -112,6 +112,7 @@ def _part(upload_id: str, visitor: Visitor, terms: Terms, now: datetime) -> Part
 def _check(draft: Draft, part: Part | None, visitor: Visitor, terms: Terms) -> BundleSize:
     """Judge what is to be uploaded; return how much of its bundle there is."""
     limits = terms.limits
+    check_may_upload(visitor.account, limits)
     terms.rates.check(PARTIAL_UPLOADS, visitor.rate_address)
     terms.rates.check(UPLOADS, visitor.rate_address)
     check_options(draft.options, limits=limits)
@@ -131,7 +132,12 @@ def _check(draft: Draft, part: Part | None, visitor: Visitor, terms: Terms) -> B
         return _EMPTY
     with reading(db.engine) as driver:
         return check_bundle(
-            driver, token_hash(draft.bundle), draft.bundle_files, draft.length, terms.limits
+            driver,
+            token_hash(draft.bundle),
+            draft.bundle_files,
+            draft.length,
+            None if visitor.account is None else visitor.account.id,
+            limits,
         )
 
 
@@ -162,7 +168,7 @@ def _row(
         upload_hash=token_hash(upload_id),
         bundle_hash=None if draft.bundle is None or is_part else token_hash(draft.bundle),
         bundle_files=None if is_part else draft.bundle_files,
-        owner_hash=None if visitor.browser is None else token_hash(visitor.browser),
+        owner_hash=_browser_hash(visitor),
         state=PartialState.OPEN.value,
         length=draft.length,
         offset=0,
@@ -184,7 +190,17 @@ def _row(
         expires_at=now + terms.lifetime,
         completed_at=None,
         link_id=None,
+        owner_id=None if visitor.account is None else visitor.account.id,
+        is_private=options.is_private,
+        custom_code=options.custom_code,
     )
+
+
+def _browser_hash(visitor: Visitor) -> str | None:
+    """Return who will own the link besides the user, if there is one: see `receive_upload`."""
+    if visitor.browser is None or visitor.account is not None:
+        return None
+    return token_hash(visitor.browser)
 
 
 def _seconds(options: UploadOptions) -> int | None:

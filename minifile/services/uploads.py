@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from minifile.codes import new_token, token_hash
-from minifile.errors import BadOption, BadUpload, DigestMismatch
+from minifile.errors import BadOption, BadUpload, DigestMismatch, SignInNeeded
 from minifile.extensions import release_connection
 from minifile.policy.lifetimes import check_lifetime, parse_lifetime
 from minifile.policy.limits import (
@@ -26,15 +26,18 @@ from minifile.policy.names import clean_path, number_equal_names
 from minifile.policy.types import check_type, media_type
 from minifile.services.checksums import Checksums
 from minifile.services.new_links import save_link
+from minifile.services.ownership import check_scope
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.storage import Batch, Storage
 from minifile.values import (
+    Account,
     Chunk,
     FileRecord,
     Limits,
     LinkRecord,
     LinkState,
+    Scope,
     UploadOptions,
     Visitor,
 )
@@ -86,11 +89,20 @@ def check_upload(
 ) -> None:
     """Judge an upload before a byte of it is read. `declared_bytes` is None when unknown.
 
-    Raises TooManyTries, TooLarge or StorageFull.
+    Raises SignInNeeded, Forbidden, TooManyTries, TooLarge or StorageFull.
     """
+    check_may_upload(visitor.account, limits)
     rates.check(UPLOADS, visitor.rate_address)
     check_link_size(declared_bytes or 0, limits)
     check_space(declared_bytes or 0, storage.free_bytes(), limits)
+
+
+def check_may_upload(account: Account | None, limits: Limits) -> None:
+    """Raise SignInNeeded where only users may upload, Forbidden for a token without the scope."""
+    if account is not None:
+        check_scope(account, Scope.UPLOAD)
+    elif not limits.anyone_may_upload:
+        raise SignInNeeded("Only users of this site may upload. Sign in, or send an API token.")
 
 
 def check_options(options: UploadOptions, *, limits: Limits) -> None:
@@ -128,8 +140,10 @@ def receive_upload(
         options = read_options()
         check_options(options, limits=limits)
         owner_token = new_token()
-        draft = _draft(stored, options, owner_token, limits, now())
-        link = save_link(draft, batch, owner=visitor.browser, code_length=limits.code_length)
+        draft = _draft(stored, options, owner_token, limits, now(), visitor.account)
+        # What somebody signed in makes is theirs, and not of whoever uses the browser next.
+        owner = visitor.browser if visitor.account is None else None
+        link = save_link(draft, batch, owner=owner, code_length=limits.code_length)
     rates.count(UPLOADS, visitor.rate_address)
     return NewLink(link, owner_token)
 
@@ -236,6 +250,7 @@ def _draft(
     owner_token: str,
     limits: Limits,
     now: datetime,
+    account: Account | None,
 ) -> LinkRecord:
     """Return the link as it will be, but for its code and the ids of the rows."""
     return LinkRecord(
@@ -250,4 +265,6 @@ def _draft(
         note=options.note or None,
         state=LinkState.OPEN.value,
         files=files,
+        owner_id=None if account is None else account.id,
+        is_private=options.is_private,
     )

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, request, session
+from flask import Flask, current_app, g, request, session
 
 from minifile.codes import new_token
 from minifile.config import Settings
-from minifile.errors import Forbidden
+from minifile.errors import Forbidden, LinkNotFound, SignInNeeded
+from minifile.services.api_tokens import PREFIX, account_of_token
 from minifile.services.clients import network_of
+from minifile.services.ownership import check_scope
 from minifile.services.partials import Terms
+from minifile.services.quotas import limits_of
 from minifile.services.rate_limits import RateLimits
+from minifile.services.user_sessions import SessionTimes, account_of_session
 from minifile.storage import Storage
-from minifile.values import Limits, Visitor
+from minifile.values import Account, Actor, Limits, Scope, Visitor
 from minifile.web.transfers import Transfers
 
 _FORWARDED = ("X-Forwarded-For", "Forwarded")
@@ -56,7 +60,16 @@ def current_storage() -> Storage:
 
 
 def current_limits() -> Limits:
-    return current_settings().limits
+    """Return what the instance accepts from who asks."""
+    return limits_for(current_account())
+
+
+def limits_for(account: Account | None) -> Limits:
+    """Return what the instance accepts from a user, or from who is not signed in."""
+    settings = current_settings()
+    role = "anonymous" if account is None else account.role
+    user_id = None if account is None else account.id
+    return limits_of(user_id, settings.limits, settings.allowance(role))
 
 
 def current_rates() -> RateLimits:
@@ -72,7 +85,7 @@ def current_terms() -> Terms:
     settings = current_settings()
     return Terms(
         storage=current_storage(),
-        limits=settings.limits,
+        limits=current_limits(),
         rates=current_rates(),
         lifetime=settings.partial_lifetime,
         secret=settings.secret_key,
@@ -90,21 +103,72 @@ def public_url() -> str:
 
 
 def current_visitor(*, owner_token: str | None = None) -> Visitor:
-    """Return who is asking, by cookie, address and what the request carries."""
-    return _visitor(_kept_browser(), owner_token or _bearer_token())
+    """Return who is asking, by cookie, address and what the request carries.
+
+    With an API token the cookie does not count. Raises TokenRefused for one that does not hold.
+    """
+    account = current_account()
+    by_token = account is not None and account.token_id is not None
+    browser = None if by_token else _kept_browser()
+    return _visitor(browser, owner_token or _bearer_token(), account)
+
+
+def current_account() -> Account | None:
+    """Return the user who asks: by API token, else by the cookie of a session; None for nobody.
+
+    Raises TokenRefused for an API token that does not hold.
+    """
+    if "account" not in g:
+        token = _api_token()
+        g.account = account_of_token(token, now=utcnow()) if token else _account_of_cookie()
+    found: Account | None = g.account
+    return found
+
+
+def require_account(scope: Scope) -> Account:
+    """Return the user who asks. Raises SignInNeeded, or Forbidden for a token without the scope."""
+    account = current_account()
+    if account is None:
+        raise SignInNeeded
+    check_scope(account, scope)
+    return account
+
+
+def require_admin() -> Account:
+    """Return the admin who asks; for everybody else nothing is here: LinkNotFound."""
+    account = current_account()
+    if account is None or not account.may(Scope.ADMIN):
+        raise LinkNotFound
+    return account
+
+
+def current_actor() -> Actor:
+    """Return who acts, for the audit log."""
+    account = current_account()
+    if account is None:
+        return Actor(None, "page")
+    return Actor(account.id, "page" if account.token_id is None else "api")
+
+
+def current_session_times() -> SessionTimes:
+    settings = current_settings()
+    return SessionTimes(settings.session_idle, settings.session_lifetime)
 
 
 def uploading_visitor() -> Visitor:
     """Return who is uploading; the cookie counts only when the request proves its site.
 
     Raises Forbidden for a cross-site request. A request with neither Sec-Fetch-Site nor Origin
-    is anonymous: no browser sends such a form, and a forged one must not use the cookie.
+    is anonymous: no browser sends such a form, and a forged one must not use the cookie. An API
+    token is proof by itself.
     """
     check_same_site()
     proves_site = "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
     # The session is always looked at, so that the answer varies by cookie in both cases.
-    browser = _kept_browser()
-    return _visitor(browser if proves_site else None, None)
+    browser, account = _kept_browser(), current_account()
+    if account is not None and account.token_id is not None:
+        return _visitor(None, None, account)
+    return _visitor(browser, None, account) if proves_site else _visitor(None, None, None)
 
 
 def check_same_site() -> None:
@@ -137,7 +201,7 @@ def is_behind_unknown_proxy() -> bool:
     )
 
 
-def _visitor(browser: str | None, owner_token: str | None) -> Visitor:
+def _visitor(browser: str | None, owner_token: str | None, account: Account | None) -> Visitor:
     address = request.remote_addr or ""
     return Visitor(
         browser=browser,
@@ -146,7 +210,15 @@ def _visitor(browser: str | None, owner_token: str | None) -> Visitor:
         user_agent=request.headers.get("User-Agent", ""),
         password=_given_password(),
         owner_token=owner_token,
+        account=account,
     )
+
+
+def _account_of_cookie() -> Account | None:
+    nonce = session.get("account")
+    if not isinstance(nonce, str):
+        return None
+    return account_of_session(nonce, times=current_session_times(), now=utcnow())
 
 
 def _kept_browser() -> str | None:
@@ -157,6 +229,17 @@ def _kept_browser() -> str | None:
 
 
 def _bearer_token() -> str | None:
+    """Return the owner token that came as a Bearer."""
+    token = _bearer()
+    return None if token is None or token.startswith(PREFIX) else token
+
+
+def _api_token() -> str | None:
+    token = _bearer()
+    return token if token is not None and token.startswith(PREFIX) else None
+
+
+def _bearer() -> str | None:
     authorization = request.authorization
     if authorization is not None and authorization.type == "bearer":
         return authorization.token

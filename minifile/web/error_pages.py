@@ -2,8 +2,9 @@
 
 import http
 import logging
+from urllib.parse import urlencode
 
-from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as RouteNotFound
@@ -18,6 +19,8 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.BadRequest: (400, "This request can't be understood"),
     errors.BadUpload: (400, "The upload is not complete"),
     errors.LinkLocked: (401, "This link has a password"),
+    errors.SignInNeeded: (401, "Sign in first"),
+    errors.SignInRefused: (401, "Not signed in"),
     errors.Forbidden: (403, "This is not allowed"),
     errors.NotFound: (404, "Nothing is here"),
     errors.UploadTooSlow: (408, "The upload was too slow"),
@@ -25,11 +28,13 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.UploadExpired: (410, "This upload has expired"),
     errors.LinkExpired: (410, "This link has expired"),
     errors.LinkRevoked: (410, "This link has been revoked"),
+    errors.LinkTakenDown: (410, "This link has been taken down"),
     errors.LinkExhausted: (410, "No downloads are left"),
     errors.TooLateToUndo: (410, "Too late to undo"),
     errors.LinkGone: (410, "This link has ended"),
     errors.WrongVersion: (412, "This version of tus is not supported"),
     errors.TooLarge: (413, "This is too large"),
+    errors.QuotaExceeded: (413, "There is no room left for this"),
     errors.TypeRefused: (415, "This type of file is not accepted"),
     errors.WrongContentType: (415, "The body has the wrong content type"),
     errors.BadOption: (422, "An option is not possible"),
@@ -66,16 +71,27 @@ def status_of(error: errors.MinifileError) -> tuple[int, str]:
 
 def answer_refusal(error: errors.MinifileError) -> Response:
     """Answer an expected failure."""
+    if isinstance(error, errors.SignInNeeded) and _may_sign_in(error):
+        asked = urlencode({"next": request.full_path.rstrip("?")})
+        return make_response(redirect(f"/login?{asked}", 303))
     status, title = status_of(error)
     message = str(error)
     if isinstance(error, _UNSHOWN):
         log.error("link %s: %s", g.get("link_id", "-"), error)
         message = _SORRY
     response = say(status, title, message)
+    if isinstance(error, errors.SignInNeeded):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="minifile"'
     say_when_to_retry(response, error)
     if isinstance(error, errors.WrongOffset):
         response.headers["Upload-Offset"] = str(error.offset)
     return response
+
+
+def _may_sign_in(error: errors.SignInNeeded) -> bool:
+    """Say whether a person asks for a page, who comes back to it after signing in."""
+    is_page = request.method == "GET" and answer_format() == "html"
+    return is_page and not isinstance(error, errors.TokenRefused)
 
 
 def say_when_to_retry(response: Response, error: errors.MinifileError) -> None:
