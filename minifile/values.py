@@ -169,6 +169,10 @@ class UploadOptions:
     note: str | None = None
     is_private: bool = False
     custom_code: str | None = None
+    grant_to: Sequence[str] = ()
+    """Names or mail addresses of users who may open a private link."""
+    recipients: Sequence[str] = ()
+    """Mail addresses that get a child link each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +301,8 @@ class PartialRecord:
     owner_id: int | None = None
     is_private: bool = False
     custom_code: str | None = None
+    grant_to: str | None = None
+    recipients: str | None = None
     file_request_id: int | None = None
     sender_name: str | None = None
 

@@ -118,9 +118,7 @@ def beginning(
             _lock_open(driver, link.id, now)
         held = find_held_slot(driver, link.id, clients, parts, start, now)
         client = clients[0] if clients else None
-        taken = (
-            None if held else take_slot(driver, link.id, client, lease, now, user_id=user_id)
-        )
+        taken = None if held else take_slot(driver, link.id, client, lease, now, user_id=user_id)
         if taken is not None:
             slot_id, left = taken
             held = HeldSlot(slot_id)

@@ -1,5 +1,6 @@
 """The rows of a new link, written in one short transaction that others may share."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -41,16 +42,25 @@ _INSERT_ACCESS = Statement(
 )
 
 
-def save_link(link: LinkRecord, batch: Batch, *, owner: str | None, code_length: int) -> LinkRecord:
+def save_link(
+    link: LinkRecord,
+    batch: Batch,
+    *,
+    owner: str | None,
+    share: "Callable[[Driver, LinkRecord], None]",
+    code_length: int,
+) -> LinkRecord:
     """Write the rows of a link and its files under a new code, keep the blobs, and commit.
 
     Returns the link as it is in the database: with its code and the ids of all rows. `owner` is
-    the browser that may manage it. A code that is taken is rolled again.
+    the browser that may manage it; `share` writes who else may open it, within the same work. A
+    code that is taken is rolled again.
     """
 
     def work(driver: Driver, code: str) -> LinkRecord:
         owner_hash = None if owner is None else token_hash(owner)
         saved = insert_link(driver, replace(link, code=code), owner_hash)
+        share(driver, saved)
         # From here on a failed commit must not take the bytes: it may have happened.
         batch.keep()
         return saved

@@ -62,6 +62,8 @@ def _page_of_links(browser: str, page: int) -> Sequence[_LinkRow]:
             BrowserAccess.browser_hash == token_hash(browser),
             BrowserAccess.role == Role.OWNER,
             Link.state != LinkState.DELETING,
+            # Child links stand on the page of their parent.
+            Link.parent_id.is_(None),
         )
         .order_by(Link.id.desc())
     )

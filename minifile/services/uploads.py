@@ -8,6 +8,7 @@ leaves nothing; a failed commit leaves blobs without a row, which the purge swee
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from minifile.codes import new_token, token_hash
 from minifile.errors import BadOption, BadUpload, DigestMismatch, SignInNeeded
@@ -23,9 +24,11 @@ from minifile.policy.limits import (
     check_space,
 )
 from minifile.policy.names import clean_path, number_equal_names
+from minifile.policy.sharing import check_may_share
 from minifile.policy.types import check_type, media_type
 from minifile.services.checksums import Checksums
 from minifile.services.new_links import save_link
+from minifile.services.new_shares import find_shares, insert_shares
 from minifile.services.ownership import check_scope
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UPLOADS, RateLimits
@@ -109,6 +112,7 @@ def check_options(options: UploadOptions, *, limits: Limits) -> None:
     """Raise BadOption for the first option that is out of range."""
     if options.lifetime is not None:
         check_lifetime(options.lifetime, limits)
+    check_may_share(options, limits)
     check_max_downloads(options.max_downloads)
     check_note(options.note)
     check_password(options.password)
@@ -143,7 +147,9 @@ def receive_upload(
         draft = _draft(stored, options, owner_token, limits, now(), visitor.account)
         # What somebody signed in makes is theirs, and not of whoever uses the browser next.
         owner = visitor.browser if visitor.account is None else None
-        link = save_link(draft, batch, owner=owner, code_length=limits.code_length)
+        shares = find_shares(options, visitor.account, rates=rates)
+        share = partial(insert_shares, shares, code_length=limits.code_length, now=draft.created_at)
+        link = save_link(draft, batch, owner=owner, share=share, code_length=limits.code_length)
     rates.count(UPLOADS, visitor.rate_address)
     return NewLink(link, owner_token)
 

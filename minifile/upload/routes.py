@@ -1,17 +1,19 @@
 """GET /, POST / and PUT: from a request to `services.uploads`, and the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
 from minifile.errors import BadOption, MinifileError, NotFound
 from minifile.extensions import exempt_from_csrf
 from minifile.services.bundles import finish_bundle
+from minifile.services.new_shares import find_user_ids
 from minifile.services.uploads import Incoming, receive_upload
 from minifile.units import write_duration
 from minifile.upload.answers import answer_upload
 from minifile.upload.options import OptionReader, expected_sha256, read_bundle, read_bundle_files
-from minifile.values import Visitor
+from minifile.values import Account, Visitor
 from minifile.web.bodies import FORM_OVERHEAD, begin_body, end_unread_body, form_files
 from minifile.web.body import Body
 from minifile.web.compression import compress
@@ -54,7 +56,7 @@ def new() -> Response:
 def create() -> Response:
     """Receive a form: any number of files in fields of any name, options in any order."""
     visitor = uploading_visitor()
-    options, body = _begin()
+    options, body = _begin(visitor)
     parts = read_parts(request.headers.get("Content-Type", ""), body.buffers())
     form = _Form(parts, options)
     try:
@@ -69,7 +71,7 @@ def create() -> Response:
 def put(filename: str = "") -> Response:
     """Receive one file as the body."""
     visitor = uploading_visitor()
-    options, body = _begin()
+    options, body = _begin(visitor)
     incoming = Incoming(
         filename,
         request.headers.get("Content-Type"),
@@ -97,12 +99,18 @@ def refuse(error: MinifileError) -> Response:
     return response
 
 
-def _begin() -> tuple[OptionReader, Body]:
+def _begin(visitor: Visitor) -> tuple[OptionReader, Body]:
     """Read what the headers say; not one byte of the body has been read."""
     body = begin_body(current_settings().max_link_size + FORM_OVERHEAD)
-    g.options = OptionReader(current_limits())
+    g.options = OptionReader(current_limits(), _name_check(visitor.account))
     g.options.read_request(request)
     return g.options, body
+
+
+def _name_check(account: Account | None) -> Callable[[Sequence[str]], object] | None:
+    if account is None:
+        return None
+    return partial(find_user_ids, asker=account, rates=current_rates())
 
 
 def _receive(files: Iterator[Incoming], options: OptionReader, visitor: Visitor) -> Response:
