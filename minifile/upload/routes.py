@@ -18,6 +18,7 @@ from minifile.web.bodies import FORM_OVERHEAD, begin_body, end_unread_body, form
 from minifile.web.body import Body
 from minifile.web.compression import compress
 from minifile.web.current import (
+    current_account,
     current_limits,
     current_rates,
     current_settings,
@@ -176,6 +177,11 @@ class _Form:
             raise BadOption("The files of a bundle come before it is finished; send none with it.")
 
 
+def _may_share() -> bool:
+    account = current_account()
+    return account is not None and account.session_id is not None
+
+
 def _upload_page(error: str | None = None) -> Response:
     settings = current_settings()
     page = render_template(
@@ -185,6 +191,7 @@ def _upload_page(error: str | None = None) -> Response:
         default_choice=write_duration(settings.default_lifetime),
         example_url=f"{public_url()}/",
         error=error,
+        may_share=_may_share(),
         sent=g.options.shown() if error and "options" in g else {},
     )
     return make_response(page)
