@@ -6,6 +6,7 @@ from flask import Blueprint, Response, after_this_request, g, render_template, r
 
 from minifile.extensions import exempt_from_csrf
 from minifile.links import adding, page
+from minifile.links.shared import shared_page
 from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
 from minifile.services.owned_links import PAGE, list_owned_links
@@ -34,6 +35,12 @@ def mine() -> str:
     return render_template(
         "links/mine.html", links=links[:PAGE], page=page, has_more=len(links) > PAGE
     )
+
+
+@bp.get("/shared")
+def shared() -> str:
+    """List what others have shared with who is signed in."""
+    return shared_page(read_page_number(request.args.get("page", "1")))
 
 
 @bp.get("/<code:code>")

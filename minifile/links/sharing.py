@@ -6,6 +6,7 @@ from functools import partial
 from flask_wtf import FlaskForm
 
 from minifile.errors import Forbidden
+from minifile.identity import Account, Scope
 from minifile.links.sharing_forms import (
     GrantForm,
     PrivacyForm,
@@ -24,7 +25,7 @@ from minifile.services.sharing import (
     set_private,
 )
 from minifile.units import plural
-from minifile.values import Account, LinkRecord, Scope
+from minifile.values import LinkRecord
 from minifile.web.addresses import short_address
 from minifile.web.current import (
     current_account,

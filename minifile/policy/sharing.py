@@ -5,10 +5,7 @@ from collections.abc import Sequence
 
 from minifile.errors import BadOption
 from minifile.policy.identity import clean_email, email_key
-from minifile.values import Limits, UploadOptions
 
-# Whose limits they are, where nobody is signed in.
-NOBODY = 0
 MAX_GRANTS = 100
 MAX_RECIPIENTS = 100
 # Longer texts name nobody that may be named.
@@ -21,13 +18,6 @@ def read_names(text: str) -> tuple[str, ...]:
         raise BadOption("That is too much text for a list of names.")
     found = (" ".join(part.split()) for part in re.split(r"[,;\n]", text))
     return tuple(dict.fromkeys(filter(None, found)))
-
-
-def check_may_share(options: UploadOptions, limits: Limits) -> None:
-    """Raise BadOption for a private upload, or one with recipients, by who is not signed in."""
-    is_shared = options.is_private or options.grant_to or options.recipients
-    if is_shared and limits.holder == NOBODY:
-        raise BadOption("Only users of this site can share privately. Sign in first.")
 
 
 def check_grant_count(count: int) -> None:

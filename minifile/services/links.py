@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from minifile.errors import BadOption, LinkNotFound, NotFound, TooLateToUndo, TooManyTries
 from minifile.extensions import db, write_transaction
+from minifile.identity import Scope
 from minifile.models import File, Link
 from minifile.policy.access import can_undo, check_open
 from minifile.policy.lifetimes import check_lifetime
@@ -24,11 +25,12 @@ from minifile.services.child_links import (
     reopen_children,
 )
 from minifile.services.passwords import hash_password
+from minifile.services.quotas import check_within
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
 from minifile.services.records import read_link
 from minifile.services.slots import holds_slot
-from minifile.services.statements import reading
-from minifile.values import FileRecord, Limits, LinkRecord, LinkState, Role, Scope, Visitor
+from minifile.services.statements import driver_of, reading
+from minifile.values import FileRecord, Limits, LinkRecord, LinkState, Role, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,10 @@ def revoke_link(
         return row.undo_until
 
 
-def undo_revoke(link: LinkRecord, *, now: datetime) -> None:
+def undo_revoke(link: LinkRecord, *, limits: Limits, now: datetime) -> None:
     """Open a revoked link again, as it was. Raises TooLateToUndo; an open one stays as it is.
+
+    Raises QuotaExceeded when its owner has used the room meanwhile; `limits` are the owner's.
 
     The conditions stand in the one UPDATE, so that of an undo and a purge only one comes through.
     """
@@ -174,6 +178,7 @@ def undo_revoke(link: LinkRecord, *, now: datetime) -> None:
             .execution_options(synchronize_session=False)
         ).first()
         if undone is not None:
+            check_within(driver_of(session), limits, now)
             reopen_children(session, link.id)
         elif lock_link(link.id).state != LinkState.OPEN:
             raise TooLateToUndo

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, insert, select
 
 from minifile.errors import BadOption
+from minifile.identity import Account
 from minifile.models import Grant, User
 from minifile.policy.sharing import (
     check_grant_count,
@@ -19,7 +20,7 @@ from minifile.services.new_links import insert_link
 from minifile.services.rate_limits import UNKNOWN_USERS, RateLimits
 from minifile.services.statements import Driver, Statement, given
 from minifile.services.users import find_user
-from minifile.values import Account, LinkRecord, UploadOptions
+from minifile.values import LinkRecord, UploadOptions
 
 __all__ = [
     "NOBODY",
@@ -71,7 +72,7 @@ def find_shares(options: UploadOptions, account: Account | None, *, rates: RateL
     Raises BadOption for a sender without an account, for who can't be found, and for users who
     are named for a public link; TooManyTries for who has named too many that can't be found.
     """
-    if not (options.is_private or options.grant_to or options.recipients):
+    if not options.is_shared:
         return NOBODY
     if account is None:
         raise BadOption("Only users of this site can share privately. Sign in first.")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from minifile.errors import BadOption, NotFound
 from minifile.extensions import write_transaction
+from minifile.identity import Account
 from minifile.models import Grant, Link
 from minifile.policy.access import check_open
 from minifile.policy.identity import email_key
@@ -20,7 +21,7 @@ from minifile.services.child_links import child_values
 from minifile.services.links import lock_link
 from minifile.services.new_shares import find_user_ids
 from minifile.services.rate_limits import RateLimits
-from minifile.values import Account, LinkRecord, LinkState
+from minifile.values import LinkRecord, LinkState
 
 
 def set_private(link: LinkRecord, *, is_private: bool, now: datetime) -> None:

@@ -71,6 +71,7 @@ class OptionReader:
             password=chosen.get("password"),
             note=chosen.get("note"),
             is_private=chosen.get("private", False),
+            custom_code=chosen.get("code"),
             grant_to=chosen.get("grant_to", ()),
             recipients=chosen.get("recipients", ()),
         )
@@ -169,4 +170,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "private": _read_switch,
     "grant_to": read_names,
     "recipients": read_names,
+    "code": str.strip,
 }
