@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -163,7 +164,10 @@ def _use(*, anonymous: bool) -> Statement:
     )
     is_pending = (
         owned(PartialUpload.owner_id)
-        & PartialUpload.state.in_([PartialState.OPEN.value, PartialState.COMPLETE.value])
+        & or_(
+            PartialUpload.state == PartialState.OPEN.value,
+            PartialUpload.state == PartialState.COMPLETE.value,
+        )
         & (PartialUpload.expires_at > now)
         # What is made of parts is counted as these until it takes their place.
         & PartialUpload.parts.is_(None)
