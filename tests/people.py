@@ -1,44 +1,69 @@
-"""Users for the tests of sharing: Alice owns, Bob was given access, Charlie and Dana were not."""
+"""The cast with accounts: Alice and others are users, signed in by a browser or by a token."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
-from conftest import browser
+from conftest import browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
 
-from minifile.identity import Account, Scope
-from minifile.services.user_sessions import SessionTimes, open_session
-from minifile.services.users import create_user
-from minifile.values import Visitor
+from minifile.codes import new_token
+from minifile.extensions import db
+from minifile.identity import BY_SHELL, Scope, UserRole
+from minifile.services.api_tokens import create_token
+from minifile.services.user_sessions import open_session
+from minifile.services.users import UserRecord, create_user, find_user
+from minifile.web.current import current_session_times, utcnow
 
-_ANYBODY = Visitor(None, "192.0.2.1", "192.0.2.1", "curl/8.5.0")
-
-
-def make_account(name: str, *, email: str | None = None) -> Account:
-    """Make a user who signs in by other means than a password, and return who they are."""
-    user = create_user(name, email=email, password=None, now=datetime.now(UTC))
-    return Account(user.id, user.name, user.role, frozenset(Scope), session_id=1)
+PASSWORD = "four plain words here"
 
 
-def visitor_of(account: Account) -> Visitor:
-    """Return a user's browser, which keeps its cookie."""
-    return replace(_ANYBODY, browser=f"{account.id:032}", account=account)
+def make_user(
+    app: Flask, name: str = "Alice", *, role: UserRole = UserRole.USER, **more: Any
+) -> UserRecord:
+    """Make a user, or return the one of this name."""
+    with app.app_context():
+        found = find_user(name)
+        user = found or create_user(
+            name, password=PASSWORD, role=role, actor=BY_SHELL, now=utcnow(), **more
+        )
+        db.session.remove()
+    return user
 
 
-def sign_in(app: Flask, account: Account, address: str = "192.0.2.2") -> FlaskClient:
-    """Return a browser in which a user is signed in, as a visit to the sign-in page leaves it."""
-    client = browser(app, address)
-    client.get("/")
-    nonce = nonce_of(app, account)
+def signed_in(app: Flask, user: UserRecord, *, now: datetime | None = None) -> FlaskClient:
+    """Return a browser in which the user is signed in."""
+    client = browser(app)
+    with app.app_context():
+        nonce = open_session(
+            user.id, user_agent="Firefox", times=current_session_times(), now=now or utcnow()
+        )
+        db.session.remove()
     with client.session_transaction() as session:
-        session["account"] = nonce
+        session["browser"], session["account"] = new_token(), nonce
     return client
 
 
-def nonce_of(app: Flask, account: Account) -> str:
-    """Open a session, and return what its cookie holds."""
-    settings = app.extensions["minifile"].settings
-    times = SessionTimes(settings.session_idle, settings.session_lifetime)
+def with_token(
+    app: Flask,
+    user: UserRecord,
+    *scopes: Scope,
+    lifetime: Any = None,
+    now: datetime | None = None,
+) -> FlaskClient:
+    """Return a shell that sends an API token of the user; all scopes but admin by default."""
+    chosen = scopes or (Scope.UPLOAD, Scope.READ, Scope.MANAGE)
     with app.app_context():
-        return open_session(account.id, user_agent="Tests", times=times, now=datetime.now(UTC))
+        token, _ = create_token(
+            user.id, "script", chosen, lifetime=lifetime, actor=BY_SHELL, now=now or utcnow()
+        )
+        db.session.remove()
+    client = shell(app)
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
+
+
+def csrf_token(client: FlaskClient, path: str = "/links/") -> str:
+    """Return the token that a form of this browser carries."""
+    page = client.get(path).text
+    return page.partition('name="csrf_token" value="')[2].partition('"')[0]

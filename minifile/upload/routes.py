@@ -195,12 +195,12 @@ def _may_share() -> bool:
 
 
 def _upload_page(error: str | None = None) -> Response:
-    settings = current_settings()
+    limits = current_limits()
     page = render_template(
         "upload/new.html",
-        limits=current_limits(),
-        choices=lifetime_choices(settings),
-        default_choice=write_duration(settings.default_lifetime),
+        limits=limits,
+        choices=lifetime_choices(current_settings(), limits),
+        default_choice=write_duration(limits.default_lifetime),
         example_url=f"{public_url()}/",
         error=error,
         may_share=_may_share(),

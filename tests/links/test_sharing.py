@@ -8,12 +8,12 @@ from cast import as_sent, fetch, form, nothing_changed, send
 from conftest import BROWSER_ACCEPT, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
-from people import make_account, sign_in
+from people import make_user, signed_in, with_token
+from upload.tus_client import BUNDLE, Tus
 from werkzeug.test import TestResponse
 
-from minifile.identity import Account, Actor, Scope
-from minifile.services.api_tokens import create_token
-from minifile.web.current import utcnow
+from minifile.identity import Scope
+from minifile.services.users import UserRecord
 
 JSON = {"Accept": "application/json"}
 HTML = {"Accept": BROWSER_ACCEPT}
@@ -21,24 +21,23 @@ ADDRESSES = "carol@example.org, dave@example.org"
 
 
 @pytest.fixture
-def people(app: Flask) -> dict[str, Account]:
-    with app.app_context():
-        return {name: make_account(name) for name in ("Alice", "Bob", "Charlie")}
+def people(app: Flask) -> dict[str, UserRecord]:
+    return {name: make_user(app, name) for name in ("Alice", "Bob", "Charlie")}
 
 
 @pytest.fixture
-def alice(app: Flask, people: dict[str, Account]) -> FlaskClient:
-    return sign_in(app, people["Alice"], "192.0.2.10")
+def alice(app: Flask, people: dict[str, UserRecord]) -> FlaskClient:
+    return signed_in(app, people["Alice"])
 
 
 @pytest.fixture
-def bob(app: Flask, people: dict[str, Account]) -> FlaskClient:
-    return sign_in(app, people["Bob"], "192.0.2.11")
+def bob(app: Flask, people: dict[str, UserRecord]) -> FlaskClient:
+    return signed_in(app, people["Bob"])
 
 
 @pytest.fixture
-def charlie(app: Flask, people: dict[str, Account]) -> FlaskClient:
-    return sign_in(app, people["Charlie"], "192.0.2.12")
+def charlie(app: Flask, people: dict[str, UserRecord]) -> FlaskClient:
+    return signed_in(app, people["Charlie"])
 
 
 def upload(client: FlaskClient, **options: str) -> str:
@@ -52,9 +51,7 @@ def act(client: FlaskClient, code: str, action: str, **fields: str) -> TestRespo
     """Send one of the forms of the sender's page."""
     token = re.search('name="csrf_token" value="([^"]+)"', client.get(f"/links/{code}").text)
     assert token
-    return client.post(
-        f"/links/{code}", data={"action": action, "csrf_token": token[1], **fields}
-    )
+    return client.post(f"/links/{code}", data={"action": action, "csrf_token": token[1], **fields})
 
 
 def state(client: FlaskClient, code: str) -> dict[str, Any]:
@@ -79,16 +76,15 @@ def test_a_private_link_looks_like_none_to_all_but_those_named(alice, bob, charl
 def test_the_page_for_unknown_addresses_offers_to_sign_in_where_there_are_users(app: Flask):
     stranger = browser(app)
     before = stranger.get("/neverwas00").text
-    with app.app_context():
-        account = make_account("Alice")
+    alice = make_user(app)
 
     after = stranger.get("/neverwas00").text
-    signed_in = sign_in(app, account).get("/neverwas00").text
+    hers = signed_in(app, alice).get("/neverwas00").text
 
     assert "shared with you privately" not in before
     assert "shared with you privately" in after
     assert 'href="/login"' in after
-    assert "shared with you privately" not in signed_in
+    assert "shared with you privately" not in hers
 
 
 @pytest.mark.parametrize(
@@ -127,17 +123,9 @@ def test_the_options_are_on_the_upload_page_of_who_is_signed_in_only(app: Flask,
 
 
 def test_a_script_uploads_privately_with_an_api_token(app: Flask, people, bob):
-    with app.app_context():
-        token, _ = create_token(
-            people["Alice"].id, "ci", {Scope.UPLOAD}, lifetime=None,
-            actor=Actor(people["Alice"].id, "page"), now=utcnow(),
-        )  # fmt: skip
+    script = with_token(app, people["Alice"], Scope.UPLOAD)
 
-    answer = shell(app).put(
-        "/a.txt?private=1&grant_to=bob",
-        data=b"alpha",
-        headers={"Authorization": f"Bearer {token}", **JSON},
-    )
+    answer = script.put("/a.txt?private=1&grant_to=bob", data=b"alpha", headers=JSON)
 
     assert answer.status_code == 201
     assert fetch(bob, f"/{as_sent(answer).code}/a.txt").data == b"alpha"
@@ -272,20 +260,9 @@ def test_what_is_shared_with_me_has_a_page(app: Flask, alice, bob):
 
 
 def test_a_tus_upload_is_private_from_its_first_byte(app: Flask, alice, bob, people):
-    from upload.tus_client import metadata
+    choices = {"private": "1", "grant_to": "bob", "recipients": "carol@example.org"}
 
-    answer = alice.post(
-        "/tus/",
-        data=b"alpha",
-        headers={
-            "Tus-Resumable": "1.0.0",
-            "Upload-Length": "5",
-            "Content-Type": "application/offset+octet-stream",
-            "Upload-Metadata": metadata(
-                filename="a.txt", private="1", grant_to="bob", recipients="carol@example.org"
-            ),
-        },
-    )
+    answer = Tus(app, client=alice).create(5, b"alpha", filename="a.txt", **choices)
 
     assert answer.status_code == 201, answer.text
     code = answer.headers["X-Short-Link"].rpartition("/")[2]
@@ -294,9 +271,23 @@ def test_a_tus_upload_is_private_from_its_first_byte(app: Flask, alice, bob, peo
     assert [each["address"] for each in state(alice, code)["recipients"]] == ["carol@example.org"]
 
 
-def test_the_short_way_answers_recipients_and_leaves_private_links_to_the_long_one(
-    app: Flask, alice
-):
-    from download.test_fast import recognised
+def test_the_files_of_a_bundle_become_one_private_link(app: Flask, alice, bob, people):
+    tus, choices = Tus(app, client=alice), {"private": "1", "grant_to": "bob"}
+    for name in ("a.txt", "b.txt"):
+        tus.create(5, b"alpha", filename=name, bundle=BUNDLE, **choices)
+    fields = {"bundle": BUNDLE, "bundle_files": "2", "recipients": "carol@example.org", **choices}
 
-    raise AssertionError(recognised)
+    answer = alice.post("/", **form({}, fields), headers=JSON)
+
+    code = as_sent(answer).code
+    assert bob.get(f"/{code}").status_code == 200
+    assert shell(app).get(f"/{code}").status_code == 404
+    assert [each["name"] for each in state(alice, code)["grants"]] == ["Bob"]
+    assert len(state(alice, code)["recipients"]) == 1
+
+
+def test_nobody_begins_a_resumable_upload_for_who_can_t_be_found(app: Flask, alice):
+    with nothing_changed(app):
+        answer = Tus(app, client=alice).create(5, filename="a", private="1", grant_to="nobody")
+
+    assert answer.status_code == 422

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from conftest import NOW
 from flask import Flask
-from people import make_account, visitor_of
+from services.accounts import make_account, visitor_of
 from services.making import (
     BOB,
     CHARLIE,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from conftest import NOW
 from flask import Flask
-from people import make_account, visitor_of
+from services.accounts import make_account, visitor_of
 from services.making import CHARLIE, DAY, at_once, begin, end_delivery, incoming, rates_of
 
 from minifile.errors import BadOption, LinkNotFound, NotFound, TooManyTries
