@@ -7,7 +7,7 @@ from flask import Blueprint, Response, after_this_request, g, make_response, req
 from minifile.errors import BadOption
 from minifile.extensions import exempt_from_csrf
 from minifile.links import adding, page
-from minifile.links.mine import act_on_ticked, render_list
+from minifile.links.mine import act_on_ticked, read_page_number, render_list
 from minifile.links.shared import shared_page
 from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link

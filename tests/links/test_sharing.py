@@ -1,4 +1,4 @@
-"""Sharing at the edge: options of an upload, the forms of the sender's page, the pages of others."""
+"""Sharing at the edge: options of an upload, the sender's forms, the pages of others."""
 
 import re
 from typing import Any

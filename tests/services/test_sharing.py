@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from conftest import NOW
 from flask import Flask
-from services.accounts import make_account, visitor_of
-from services.making import CHARLIE, DAY, at_once, begin, end_delivery, incoming, rates_of
+from services.accounts import make_account, make_shared_link, visitor_of
+from services.making import CHARLIE, DAY, at_once, begin, end_delivery, rates_of
 
 from minifile.errors import BadOption, LinkNotFound, NotFound, TooManyTries
 from minifile.extensions import db
@@ -16,26 +16,13 @@ from minifile.policy.sharing import MAX_GRANTS
 from minifile.services.links import find_managed_link, find_open_link, revoke_link
 from minifile.services.shared_with import list_shared_links, owner_name, read_sharing
 from minifile.services.sharing import add_grants, revoke_grant, set_private
-from minifile.services.uploads import receive_upload
 from minifile.services.users import disable_user
-from minifile.values import LinkRecord, UploadOptions, Visitor
+from minifile.values import LinkRecord, Visitor
 
 
-def upload(app: Flask, owner: Account, **options) -> LinkRecord:
+def upload(_app: Flask, owner: Account, **options) -> LinkRecord:
     """Let a user upload one small file."""
-    instance = app.extensions["minifile"]
-    limits = replace(instance.settings.limits, holder=owner.id)
-    new = receive_upload(
-        iter([incoming("a.txt", b"hello")]),
-        lambda: UploadOptions(lifetime=DAY, **options),
-        visitor_of(owner),
-        declared_bytes=None,
-        rates=instance.rates,
-        limits=limits,
-        storage=instance.storage,
-        now=lambda: NOW,
-    )
-    return new.link
+    return make_shared_link(owner, now=NOW, **options)
 
 
 def opens(app: Flask, link: LinkRecord, who: Visitor) -> bool:
