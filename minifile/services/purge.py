@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -67,17 +68,33 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
     A link that is being fetched (a mark younger than a minute) waits for the next run, and so does
     one that was handed over within the last minutes.
     """
-    links = size_bytes = 0
-    for ids in _marked_batches(now):
-        _delete_children(ids)
-        _delete_history(ids)
-        size_bytes += _delete_files(ids, storage)
-        links += _delete_links(ids)
+    gone = _delete_marked(_marked_batches(now), storage)
     _end_slots(now)
     purge_removed_blobs(storage=storage, now=now)
     purge_reservations(now)
     partial_uploads = purge_partial_uploads(storage=storage, now=now)
-    return Purged(links, size_bytes, sweep_orphans(storage), partial_uploads)
+    return Purged(gone.links, gone.size_bytes, sweep_orphans(storage), partial_uploads)
+
+
+def purge_at_once(wanted: ColumnElement[bool], *, storage: Storage, now: datetime) -> Purged:
+    """Delete links with their bytes, whatever their state and even while they are fetched.
+
+    All of them are marked first, so none is served any more, and a crash leaves the rest to the
+    purge.
+    """
+    for ids in pages_until_gone(select(Link.id).where(wanted, Link.state != LinkState.DELETING)):
+        _mark(ids, wanted, now)
+    return _delete_marked(_left_batches(wanted), storage)
+
+
+def _delete_marked(batches: Iterator[Sequence[int]], storage: Storage) -> Purged:
+    links = size_bytes = 0
+    for ids in batches:
+        _delete_children(ids)
+        _delete_history(ids)
+        size_bytes += _delete_files(ids, storage)
+        links += _delete_links(ids)
+    return Purged(links, size_bytes)
 
 
 def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
@@ -86,18 +103,21 @@ def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
     What is marked in this run is not asked for again, so a link that can't be deleted is tried
     once.
     """
+    yield from _left_batches(true())
+    for is_over in (is_revoked(now), is_expired(now)):
+        # Child links go with their parents, whose state and expiry they share.
+        is_due = and_(is_over, Link.parent_id.is_(None), ~is_link_being_fetched(now))
+        while ids := read_page(select(Link.id).where(is_due), BATCH):
+            yield _mark(ids, is_due, now)
+
+
+def _left_batches(wanted: ColumnElement[bool]) -> Iterator[Sequence[int]]:
+    """Yield ids of links that are marked; one that can't be deleted is tried once."""
     last_id = 0
-    left = select(Link.id).where(is_closed(LinkState.DELETING)).order_by(Link.id)
+    left = select(Link.id).where(is_closed(LinkState.DELETING), wanted).order_by(Link.id)
     while ids := read_page(left.where(Link.id > last_id), BATCH):
         yield ids
         last_id = ids[-1]
-    for is_over in (is_revoked(now), is_expired(now)):
-        # Child links go with their parents, whose state and expiry they share.
-        found = select(Link.id).where(
-            is_over, Link.parent_id.is_(None), ~is_link_being_fetched(now)
-        )
-        while ids := read_page(found, BATCH):
-            yield _mark(ids, is_over, now)
 
 
 def is_closed(state: LinkState) -> ColumnElement[bool]:
@@ -127,8 +147,8 @@ def is_link_being_fetched(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Sequence[int]:
-    """Mark those of the links that are over and not being fetched; return their ids.
+def _mark(ids: Sequence[int], is_due: ColumnElement[bool], now: datetime) -> Sequence[int]:
+    """Mark those of the links that are due; return their ids.
 
     Asked again under the lock: the sender may just have prolonged one, or a recipient have begun.
     """
@@ -136,7 +156,7 @@ def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Se
         # PostgreSQL sees that in a statement that starts after it has the locks.
         marked = session.scalars(
             update(Link)
-            .where(Link.id.in_(ids), is_over, ~is_link_being_fetched(now))
+            .where(Link.id.in_(ids), is_due)
             .values(state=LinkState.DELETING, closed_at=func.coalesce(Link.closed_at, now))
             .returning(Link.id)
             .execution_options(synchronize_session=False)

@@ -50,6 +50,7 @@ PARTIAL_UPLOADS = "uploads begun"
 UNKNOWN_USERS = "names that nobody has"
 WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
+MAILS = "mails asked for"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
@@ -60,6 +61,7 @@ WINDOWS = {
     PARTIAL_UPLOADS: timedelta(minutes=1),
     WRONG_SIGN_INS: timedelta(minutes=15),
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
+    MAILS: timedelta(hours=1),
 }
 
 
