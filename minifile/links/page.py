@@ -30,6 +30,7 @@ from minifile.values import LinkRecord, LinkState
 from minifile.web.addresses import private_address, see_other, short_address, short_link
 from minifile.web.current import current_settings, current_storage, limits_for, utcnow
 from minifile.web.error_pages import say_when_to_retry, status_of
+from minifile.web.letters import sends_mail
 from minifile.web.lifetimes import lifetime_choices
 from minifile.web.qr import qr_markup
 
@@ -200,5 +201,6 @@ def _page(
             sharing=read_sharing(link, now=utcnow()),
             sharing_forms=forms.sharing if may_share(link) else None,
             short_address=short_address,
+            sends_mail=sends_mail(),
         )
     )

@@ -7,13 +7,14 @@ from flask_wtf import FlaskForm
 
 from minifile.errors import Forbidden
 from minifile.identity import Account, Scope
+from minifile.links.mailing import mail_recipients
 from minifile.links.sharing_forms import (
     GrantForm,
+    MailRecipientForm,
     PrivacyForm,
     RecipientForm,
     RevokeGrantForm,
     RevokeRecipientForm,
-    read_id,
 )
 from minifile.services.new_shares import read_names
 from minifile.services.shared_with import SeenGrant, SeenRecipient, Sharing
@@ -34,6 +35,7 @@ from minifile.web.current import (
     require_account,
     utcnow,
 )
+from minifile.web.ids import read_id
 
 
 class SharingForms:
@@ -44,6 +46,7 @@ class SharingForms:
         self.grant = GrantForm(meta=meta)
         self.revoke_grant = RevokeGrantForm(meta=meta)
         self.recipient = RecipientForm(meta=meta)
+        self.mail_recipient = MailRecipientForm(meta=meta)
         self.revoke_recipient = RevokeRecipientForm(meta=meta)
 
     @property
@@ -60,6 +63,7 @@ class SharingForms:
             (self.grant, self._grant),
             (self.revoke_grant, self._revoke_grant),
             (self.recipient, self._add_recipients),
+            (self.mail_recipient, self._mail_recipient),
             (self.revoke_recipient, self._revoke_recipient),
         )
 
@@ -76,19 +80,28 @@ class SharingForms:
 
     def _revoke_grant(self, link: LinkRecord) -> str:
         _owner(link)
-        revoke_grant(link, read_id(self.revoke_grant.user_id), now=utcnow())
+        revoke_grant(link, read_id(self.revoke_grant.user_id.data), now=utcnow())
         return "Revoked for this user."
 
     def _add_recipients(self, link: LinkRecord) -> str:
-        _owner(link)
+        owner = _owner(link)
         addresses = read_names(self.recipient.addresses.data or "")
         code_length = current_limits().code_length
         added = add_recipients(link, addresses, code_length=code_length, now=utcnow())
-        return f"{plural(len(added), 'recipient')} added. Send each the link of their own."
+        said = f"{plural(len(added), 'recipient')} added."
+        if not self.recipient.by_mail.data:
+            return f"{said} Send each the link of their own."
+        mail_recipients(link, added, owner.name)
+        return f"{said} The links are on their way by mail."
+
+    def _mail_recipient(self, link: LinkRecord) -> str:
+        recipient_id = read_id(self.mail_recipient.recipient_id.data)
+        mail_recipients(link, [recipient_id], _owner(link).name)
+        return "The link is on its way by mail."
 
     def _revoke_recipient(self, link: LinkRecord) -> str:
         _owner(link)
-        revoke_recipient(link, read_id(self.revoke_recipient.recipient_id), now=utcnow())
+        revoke_recipient(link, read_id(self.revoke_recipient.recipient_id.data), now=utcnow())
         return "Revoked for this recipient."
 
 

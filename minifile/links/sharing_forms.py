@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import request
-from wtforms import HiddenField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 from wtforms.validators import AnyOf, DataRequired, Length
 
 from minifile.links.forms import PageForm, strip, with_plain_newlines
@@ -67,6 +67,15 @@ class RecipientForm(_SharingForm):
         ],
         render_kw={"rows": 2, "autocomplete": "off", "spellcheck": "false"},
     )
+    by_mail = BooleanField("Send each their link by mail")
+
+
+class MailRecipientForm(_SharingForm):
+    """Sends a recipient their link."""
+
+    ACTION = "mail-recipient"
+
+    recipient_id = HiddenField(validators=[DataRequired("Say which recipient is meant.")])
 
 
 class RevokeRecipientForm(_SharingForm):
@@ -75,9 +84,3 @@ class RevokeRecipientForm(_SharingForm):
     ACTION = "revoke-recipient"
 
     recipient_id = HiddenField(validators=[DataRequired("Say which recipient is meant.")])
-
-
-def read_id(field: HiddenField) -> int:
-    """Return the id in a field; 0, which no row has, where none can be."""
-    sent = field.data or ""
-    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 19 else 0
