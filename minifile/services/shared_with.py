@@ -86,7 +86,8 @@ class SharedLink:
     """A private link that somebody has shared with a user; `filename` is that of one file."""
 
     code: str
-    owner_name: str
+    owner_name: str | None
+    """None where the owner has left, and the link was kept."""
     filename: str
     files: int
     size_bytes: int
@@ -123,7 +124,7 @@ def list_shared_links(user_id: int, *, page: int, now: datetime) -> list[SharedL
             Link.expires_at, Link.max_downloads, Link.download_count, Link.state,
         )
         .join(Grant, Grant.link_id == Link.id)
-        .join(User, User.id == Link.owner_id)
+        .outerjoin(User, User.id == Link.owner_id)
         .join(File, File.link_id == Link.id)
         .where(
             Grant.user_id == user_id,
@@ -137,16 +138,26 @@ def list_shared_links(user_id: int, *, page: int, now: datetime) -> list[SharedL
         .limit(PAGE + 1)
     )  # fmt: skip
     rows = db.session.execute(query).all()
-    return [
-        SharedLink(
-            *row[:4], int(row[4]), row[5], standing_of(row[8], row[5], _left(*row[6:8]), now)
-        )
-        for row in rows
-    ]
+    return [_shared_link(*row, now=now) for row in rows]
 
 
-def _left(max_downloads: int | None, download_count: int) -> int | None:
-    return downloads_left(max_downloads, download_count)
+def _shared_link(
+    code: str,
+    owner: str | None,
+    filename: str,
+    files: int,
+    size_bytes: int,
+    expires_at: datetime,
+    max_downloads: int | None,
+    download_count: int,
+    state: str,
+    *,
+    now: datetime,
+) -> SharedLink:
+    left = downloads_left(max_downloads, download_count)
+    standing = standing_of(state, expires_at, left, now)
+    # PostgreSQL adds whole numbers up to a decimal one.
+    return SharedLink(code, owner, filename, files, int(size_bytes), expires_at, standing)
 
 
 def _recipient(

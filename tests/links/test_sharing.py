@@ -1,6 +1,8 @@
 """Sharing at the edge: options of an upload, the sender's forms, the pages of others."""
 
 import re
+from collections.abc import Callable, Iterator
+from mailbox import Mailbox, mail_server
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from flask.testing import FlaskClient
 from people import make_user, signed_in, with_token
 from upload.tus_client import BUNDLE, Tus
 from werkzeug.test import TestResponse
+from wire import eventually
 
 from minifile.identity import Scope
 from minifile.services.users import UserRecord
@@ -291,3 +294,71 @@ def test_nobody_begins_a_resumable_upload_for_who_can_t_be_found(app: Flask, ali
         answer = Tus(app, client=alice).create(5, filename="a", private="1", grant_to="nobody")
 
     assert answer.status_code == 422
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with mail_server() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def sending(make_app: Callable[..., Flask], mailbox: Mailbox) -> FlaskClient:
+    """Alice's browser on a site that sends mail."""
+    app = make_app(
+        mail_url=mailbox.url,
+        mail_from="minifile@example.org",
+        public_url="https://files.example",
+        trusted_hosts="localhost",
+    )
+    return signed_in(app, make_user(app, "Alice"))
+
+
+def test_recipients_get_their_links_by_mail_where_the_site_sends_any(
+    sending: FlaskClient, mailbox: Mailbox
+):
+    code = upload(sending)
+
+    answer = act(sending, code, "recipient", addresses="carol@example.org", by_mail="y")
+
+    assert answer.status_code == 303
+    [carol] = state(sending, code)["recipients"]
+    mail = mailbox.only()
+    assert mail["To"] == "carol@example.org"
+    assert mail["Subject"].startswith("Alice has sent you files")
+    assert carol["url"] in mail.get_content()
+    again = act(sending, code, "mail-recipient", recipient_id=str(carol["id"]))
+    assert again.status_code == 303
+    eventually(lambda: len(mailbox.mails) == 2)
+
+
+def test_who_was_revoked_gets_no_mail(sending: FlaskClient, mailbox: Mailbox):
+    code = upload(sending, recipients="carol@example.org")
+    [carol] = state(sending, code)["recipients"]
+    act(sending, code, "revoke-recipient", recipient_id=str(carol["id"]))
+
+    answer = act(sending, code, "mail-recipient", recipient_id=str(carol["id"]))
+
+    assert answer.status_code == 422
+    assert mailbox.mails == []
+
+
+def test_a_mailbox_is_not_flooded(sending: FlaskClient):
+    code = upload(sending, recipients="carol@example.org")
+    [carol] = state(sending, code)["recipients"]
+
+    answers = [
+        act(sending, code, "mail-recipient", recipient_id=str(carol["id"])) for _ in range(11)
+    ]
+
+    assert [answer.status_code for answer in answers] == [303] * 10 + [429]
+
+
+def test_a_site_without_mail_offers_none(alice: FlaskClient):
+    code = upload(alice, recipients="carol@example.org")
+    [carol] = state(alice, code)["recipients"]
+
+    answer = act(alice, code, "mail-recipient", recipient_id=str(carol["id"]))
+
+    assert answer.status_code == 422
+    assert "Send by mail" not in alice.get(f"/links/{code}").text

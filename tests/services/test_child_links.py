@@ -24,13 +24,15 @@ from services.test_sharing import upload
 
 from minifile.errors import BadOption, LinkExhausted, LinkNotFound, LinkRevoked, NotFound
 from minifile.extensions import db
-from minifile.identity import Account
+from minifile.identity import BY_SHELL, Account
 from minifile.models import BrowserAccess, Delivery, File, Grant, Link, Slot
 from minifile.policy.counting import FileSpan
 from minifile.policy.sharing import MAX_RECIPIENTS
 from minifile.services.deliveries import Ticket
-from minifile.services.downloads import find_readable_link
+from minifile.services.downloads import Reading, find_readable_link
 from minifile.services.fsck import list_faults
+from minifile.services.handovers import ADDRESS_LIFETIME, hand_over_file
+from minifile.services.leaving import LinksFate, delete_user
 from minifile.services.link_files import add_files, remove_file
 from minifile.services.links import (
     LinkChanges,
@@ -354,6 +356,39 @@ def test_the_purge_leaves_bytes_alone_that_a_recipient_is_fetching(everywhere, a
     after = purge_expired(storage=storage_of(everywhere), now=NOW + DAY)
 
     assert (during.links, after.links) == (0, 1)
+
+
+def test_the_purge_waits_for_the_end_of_an_address_that_a_recipient_was_given(everywhere, alice):
+    storage, link = storage_of(everywhere), upload(everywhere, alice, recipients=TWO)
+    carol = children_of(everywhere, link)[0]
+    last = NOW + DAY - timedelta(seconds=1)
+    reading = Reading(carol, CHARLIE, is_owner=False)
+    hand_over_file(reading, carol.files[0], Span(0, 5), storage=storage, lease=DAY, now=last)
+
+    early = purge_expired(storage=storage, now=last + ADDRESS_LIFETIME)
+    late = purge_expired(storage=storage, now=last + ADDRESS_LIFETIME + timedelta(minutes=1))
+
+    assert (early.links, late.links) == (0, 1)
+
+
+def test_the_purge_takes_revoked_links_with_their_recipients(everywhere, alice):
+    link = upload(everywhere, alice, recipients=TWO)
+    revoke_link(link, now=NOW)
+
+    purged = purge_expired(storage=storage_of(everywhere), now=NOW)
+
+    assert purged.links == 1
+    assert db.session.scalars(db.select(Link)).all() == []
+
+
+@pytest.mark.parametrize("fate", [LinksFate.DELETE, LinksFate.KEEP], ids=str)
+def test_when_the_owner_leaves_children_go_where_their_parent_goes(everywhere, alice, fate):
+    upload(everywhere, alice, is_private=True, recipients=TWO)
+
+    delete_user(alice.id, fate, actor=BY_SHELL, storage=storage_of(everywhere), now=NOW)
+
+    owners = db.session.scalars(db.select(Link.owner_id)).all()
+    assert owners == ([] if fate is LinksFate.DELETE else [None] * 3)
 
 
 def test_the_purge_leaves_one_revoked_recipient_to_be_seen(everywhere, alice):
