@@ -49,6 +49,7 @@ UPLOADS = "uploads"
 PARTIAL_UPLOADS = "uploads begun"
 WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
+OIDC_SIGN_INS = "sign-ins begun"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
@@ -58,6 +59,7 @@ WINDOWS = {
     PARTIAL_UPLOADS: timedelta(minutes=1),
     WRONG_SIGN_INS: timedelta(minutes=15),
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
+    OIDC_SIGN_INS: timedelta(minutes=15),
 }
 
 

@@ -14,6 +14,7 @@ from minifile.config import Settings
 from minifile.errors import Forbidden, LinkNotFound, SignInNeeded
 from minifile.services.api_tokens import PREFIX, account_of_token
 from minifile.services.clients import network_of
+from minifile.services.oidc_provider import Provider
 from minifile.services.ownership import check_scope
 from minifile.services.partials import Terms
 from minifile.services.quotas import limits_of
@@ -36,6 +37,8 @@ class Instance:
     rates: RateLimits
     migrations: Path
     transfers: Transfers
+    oidc: Provider | None = None
+    """Where users sign in by OpenID Connect, if anywhere."""
 
 
 def instance_of(app: Flask) -> Instance:
