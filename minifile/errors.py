@@ -151,6 +151,17 @@ class ProviderUnavailable(MinifileError):
         self.reason = reason
 
 
+class InvitationOver(MinifileError):
+    """An invitation was used, or its time is over."""
+
+
+class ResetOver(MinifileError):
+    """A secret address that was sent by mail, or handed over, holds no longer."""
+
+    def __init__(self) -> None:
+        super().__init__("This address has been used, or its time is over. Ask for another one.")
+
+
 class TooManyTries(MinifileError):
     """A rate limit is used up for now."""
 
@@ -174,6 +185,13 @@ class BadOption(MinifileError):
 
 class Taken(BadOption):
     """A name, an address or a code is somebody else's already."""
+
+
+class WrongOwnPassword(BadOption):
+    """Somebody who is signed in gives another password than theirs."""
+
+    def __init__(self) -> None:
+        super().__init__("That is not your password. Nothing was done.")
 
 
 class BadUpload(MinifileError):

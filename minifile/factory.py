@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import cli, download, links, site, upload
+from minifile import accounts, cli, download, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -16,7 +16,17 @@ from minifile.services.oidc_provider import OidcClient, Provider
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
 from minifile.storage.locks import FileLocks, Locks
-from minifile.web import assets, error_pages, filters, headers, hosts, proxies, routing, sessions
+from minifile.web import (
+    assets,
+    error_pages,
+    filters,
+    headers,
+    hosts,
+    navigation,
+    proxies,
+    routing,
+    sessions,
+)
 from minifile.web.current import Instance, utcnow
 from minifile.web.transfers import Transfers
 
@@ -43,7 +53,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)
-    for blueprint in (site.bp, upload.bp, upload.tus_bp, links.bp, download.bp):
+    for blueprint in (site.bp, upload.bp, upload.tus_bp, links.bp, accounts.bp, download.bp):
         app.register_blueprint(blueprint)
     cli.register(app)
     return app
@@ -84,6 +94,7 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.WRONG_SIGN_INS: settings.rate_wrong_sign_ins,
             rate_limits.WRONG_SIGN_INS_ADDRESS: settings.rate_wrong_sign_ins_address,
             rate_limits.OIDC_SIGN_INS: settings.rate_oidc_sign_ins,
+            rate_limits.MAILS: settings.rate_mails,
         },
         secret_key=settings.secret_key,
     )
@@ -139,3 +150,4 @@ def _set_up_web(app: Flask, settings: Settings) -> None:
     headers.register(app)
     filters.register(app)
     app.context_processor(lambda: {"settings": settings, "now": utcnow()})
+    navigation.register(app)

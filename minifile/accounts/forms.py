@@ -70,21 +70,18 @@ class SignOutForm(StrictForm):
     """A button."""
 
 
-class RegisterForm(StrictForm):
-    """Makes an account; the address may be left out."""
-
-    name = _name("Name", "username")
-    email = _email(Optional())
-    password = _new_password()
-    again = _again("password")
-
-
 class InvitedForm(StrictForm):
     """Makes an account whose address the invitation names."""
 
     name = _name("Name", "username")
     password = _new_password()
     again = _again("password")
+
+
+class RegisterForm(InvitedForm):
+    """Makes an account; the address may be left out."""
+
+    email = _email(Optional())
 
 
 class AddressForm(StrictForm):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from email.utils import parseaddr
-from typing import Literal, cast
+from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 Encryption = Literal["starttls", "tls", "none"]
@@ -32,11 +32,10 @@ def parse_mail_url(url: str) -> MailServer:
         raise ValueError("has one option: tls=starttls, tls=tls or tls=none")
     if (parts.username is None) != (parts.password is None) or parts.netloc.count("@") > 1:
         raise ValueError("must name user and password, or neither; @ in them is written as %40")
-    chosen = cast(Encryption, encryption)
     return MailServer(
         parts.hostname,
-        _port(parts.netloc) or _PORTS[chosen],
-        chosen,
+        _port(parts.netloc) or _PORTS[encryption],
+        encryption,
         None if parts.username is None else unquote(parts.username),
         None if parts.password is None else unquote(parts.password),
     )
@@ -51,7 +50,7 @@ def check_mail_url(url: str) -> str:
 
 def check_mail_from(address: str) -> str:
     """Return what stands in the From of each mail. Raises ValueError."""
-    mailbox = parseaddr(address, strict=True)[1]
+    mailbox = parseaddr(address)[1]
     if address and (not mailbox.isprintable() or "@" not in mailbox[1:-1] or "\n" in address):
         raise ValueError("must be an address: minifile@example.org, or Files <files@example.org>")
     return address

@@ -15,6 +15,7 @@ from pydantic import (
     field_validator,
 )
 
+from minifile.config.mail import check_mail_from, check_mail_url
 from minifile.config.oidc import check_issuer, check_scopes, read_scopes
 from minifile.config.urls import (
     check_database_url,
@@ -139,6 +140,16 @@ class Settings(BaseModel):
     oidc_admin_values: Names = Field(default=(), validate_default=True)
     # The claim that holds a user's quota, in bytes or as 10GiB.
     oidc_quota_claim: str = ""
+    # Mails (resets, confirmations) caused by one address, or going to one, in an hour.
+    rate_mails: RateLimit = 10
+    # Who makes accounts: who is invited, or anybody (open).
+    registration: Literal["invited", "open"] = "invited"
+    # The server that takes our mail: smtp://user:password@host:587?tls=starttls (or tls, none).
+    mail_url: Annotated[str, AfterValidator(check_mail_url)] = Field(default="", repr=False)
+    # What stands in the From of each mail.
+    mail_from: Annotated[str, AfterValidator(check_mail_from)] = Field(
+        default="", validate_default=True
+    )
     # Who may upload: anyone, or users who are signed in.
     upload_access: Literal["anyone", "users"] = "anyone"
     # A session that is not used for so long ends.
@@ -196,6 +207,21 @@ class Settings(BaseModel):
         needed_by = "oidc_role_claim" if info.field_name == "oidc_admin_values" else "oidc_issuer"
         if not value and info.data.get(needed_by):
             raise ValueError(f"is needed, since {needed_by.upper()} is set")
+        return value
+
+    @field_validator("mail_url")
+    @classmethod
+    def _check_mail_url(cls, value: str, info: ValidationInfo) -> str:
+        # By whatever name a stranger asks, a secret in a mail must lead to this instance.
+        if value and info.data.get("public_url") is None:
+            raise ValueError("needs PUBLIC_URL, with which the addresses in mails begin")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_mail_from(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("mail_url"):
+            raise ValueError("is needed with MAIL_URL: the address that mails come from")
         return value
 
     @property

@@ -150,9 +150,7 @@ def _move_requests(user_id: int, fate: LinksFate, heir_id: int | None) -> None:
 def _discard_uploads(user_id: int, storage: Storage) -> None:
     """Delete what is being uploaded by the user, or to a file request of theirs, bytes and all."""
     requests = select(FileRequest.id).where(FileRequest.owner_id == user_id)
-    is_theirs = or_(
-        PartialUpload.owner_id == user_id, PartialUpload.file_request_id.in_(requests)
-    )
+    is_theirs = or_(PartialUpload.owner_id == user_id, PartialUpload.file_request_id.in_(requests))
     last = 0
     query = select(PartialUpload.id).where(is_theirs, PartialUpload.state != PartialState.JOINED)
     while page := read_page(query.where(PartialUpload.id > last).order_by(PartialUpload.id)):

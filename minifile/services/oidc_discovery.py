@@ -74,7 +74,9 @@ def get_json(address: str, access_token: str | None = None) -> dict[str, Any]:
         # What they say may hold more than an address.
         raise ProviderUnavailable(f"{address} does not answer ({type(error).__name__})") from None
     if not isinstance(found, dict):
-        raise ProviderUnavailable(f"{address} answers with {answer.status_code}, and no JSON object")
+        raise ProviderUnavailable(
+            f"{address} answers with {answer.status_code}, and no JSON object"
+        )
     return found
 
 

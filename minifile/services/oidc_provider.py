@@ -128,7 +128,9 @@ class Provider:
                 if error.error == "invalid_grant":
                     raise BadSignIn from None
                 # Say, invalid_client: the secret is another one by now.
-                raise ProviderUnavailable(f"it gives no tokens ({str(error.error)[:40]!a})") from None
+                raise ProviderUnavailable(
+                    f"it gives no tokens ({str(error.error)[:40]!a})"
+                ) from None
             except (requests.RequestException, ValueError, TypeError, KeyError) as error:
                 raise ProviderUnavailable(f"it gives no tokens ({type(error).__name__})") from None
         return found if isinstance(found, Mapping) else {}

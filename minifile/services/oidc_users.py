@@ -92,9 +92,7 @@ def unlink_identity(user_id: int, *, now: datetime) -> None:
         if lock_user(session, user_id).password_hash is None:
             raise IdentityTaken("Set a password first, or you could not sign in any more.")
         gone = session.scalars(
-            delete(OidcIdentity)
-            .where(OidcIdentity.user_id == user_id)
-            .returning(OidcIdentity.id)
+            delete(OidcIdentity).where(OidcIdentity.user_id == user_id).returning(OidcIdentity.id)
         ).all()
         if not gone:
             raise NotFound("Your account is not linked.")
@@ -201,8 +199,6 @@ def _has_row(session: Session, condition: Any) -> bool:
 def _add_identity(
     session: Session, user_id: int, issuer: str, subject: str, actor: Actor, now: datetime
 ) -> None:
-    session.add(
-        OidcIdentity(issuer=issuer, subject=subject, user_id=user_id, created_at=now)
-    )
+    session.add(OidcIdentity(issuer=issuer, subject=subject, user_id=user_id, created_at=now))
     session.flush()
     record(session, actor, "oidc.link", user_id, now=now)

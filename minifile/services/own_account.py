@@ -5,6 +5,7 @@ from datetime import datetime
 from minifile.errors import BadOption, WrongOwnPassword
 from minifile.extensions import db, release_connection
 from minifile.models import User
+from minifile.policy.identity import clean_email
 from minifile.services.passwords import verify_password
 from minifile.services.rate_limits import WRONG_SIGN_INS, RateLimits
 from minifile.services.users import UserRecord, change_identity, get_user
@@ -41,7 +42,12 @@ def change_email(user_id: int, email: str | None, *, actor: Actor, now: datetime
     return change_identity(user_id, name=name, email=email, actor=actor, now=now)
 
 
-def check_new_email(user_id: int, email: str, was: str | None) -> None:
-    """Raise BadOption when the user's address is another one than when the new one was sent."""
+def check_unchanged(user_id: int, was: str | None) -> None:
+    """Raise BadOption when the user's address is not the one any more that it was."""
     if get_user(user_id).email != was:
         raise BadOption("Your address has changed since this mail was sent. Ask for another one.")
+
+
+def check_email(email: str) -> str:
+    """Return an address as it is kept. Raises BadOption."""
+    return clean_email(email)

@@ -50,6 +50,7 @@ PARTIAL_UPLOADS = "uploads begun"
 WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
 OIDC_SIGN_INS = "sign-ins begun"
+MAILS = "mails asked for"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
@@ -60,6 +61,7 @@ WINDOWS = {
     WRONG_SIGN_INS: timedelta(minutes=15),
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
     OIDC_SIGN_INS: timedelta(minutes=15),
+    MAILS: timedelta(hours=1),
 }
 
 

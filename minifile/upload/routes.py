@@ -16,6 +16,7 @@ from minifile.web.bodies import FORM_OVERHEAD, begin_body, end_unread_body, form
 from minifile.web.body import Body
 from minifile.web.compression import compress
 from minifile.web.current import (
+    current_account,
     current_limits,
     current_rates,
     current_settings,
@@ -42,11 +43,16 @@ def new() -> Response:
     if is_command_line_tool():
         text = render_template("upload/help.txt", url=f"{public_url()}/", limits=current_limits())
         return Response(f"{text}\n", content_type="text/plain; charset=utf-8")
-    ensure_browser()
-    response = _upload_page()
+    account = current_account()
+    if account is None and not current_limits().anyone_may_upload:
+        response = make_response(render_template("accounts/sign_in_needed.html"))
+    else:
+        ensure_browser()
+        response = _upload_page()
     response.vary.update(("Accept", "User-Agent"))
-    # There is no secret in it: the form is judged by headers.
-    return compress(response)
+    # There is no secret in it: the form is judged by headers. Who is signed in has a form with a
+    # token in the head.
+    return compress(response) if account is None else response
 
 
 @bp.post("/")

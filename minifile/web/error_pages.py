@@ -35,6 +35,8 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.LinkExhausted: (410, "No downloads are left"),
     errors.TooLateToUndo: (410, "Too late to undo"),
     errors.LinkGone: (410, "This link has ended"),
+    errors.InvitationOver: (410, "This invitation is over"),
+    errors.ResetOver: (410, "This address is over"),
     errors.WrongVersion: (412, "This version of tus is not supported"),
     errors.TooLarge: (413, "This is too large"),
     errors.QuotaExceeded: (413, "There is no room left for this"),

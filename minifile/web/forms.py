@@ -28,10 +28,15 @@ class StrictForm(FlaskForm):
     So nobody sets by a made-up field what the page does not offer.
     """
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)  # type: ignore[no-untyped-call]
+
     def validate(self, extra_validators: Any = None) -> bool:
         surplus = [name for name in request.form if not self._fits(name)]
         if surplus:
-            self.form_errors.append("The form holds fields that it does not have. Nothing was done.")
+            self.form_errors.append(
+                "The form holds fields that it does not have. Nothing was done."
+            )
         return bool(super().validate(extra_validators)) and not surplus
 
     def _fits(self, name: str) -> bool:
