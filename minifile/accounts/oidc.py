@@ -8,7 +8,7 @@ from wtforms.validators import Length
 
 from minifile.accounts.blueprint import bp, signed_in
 from minifile.codes import new_token
-from minifile.errors import ConsentRefused, LinkNotFound
+from minifile.errors import BadOption, ConsentRefused, LinkNotFound
 from minifile.services.oidc_provider import Provider
 from minifile.services.oidc_sign_ins import Answer, Completed, begin, complete
 from minifile.services.oidc_users import ClaimRules, linked_since, unlink_identity
@@ -22,7 +22,7 @@ from minifile.web.current import (
     utcnow,
     visitor_network,
 )
-from minifile.web.forms import StrictForm, answer_form
+from minifile.web.forms import StrictForm
 from minifile.web.own_paths import own_path
 from minifile.web.signing_in import enter_as
 
@@ -41,9 +41,8 @@ class LinkForm(StrictForm):
 def begin_oidc() -> Response:
     """Send the browser on to the provider."""
     provider, form = _provider(), BeginForm()
-    return answer_form(
-        form, lambda: _leave(provider, next_path=own_path(form.next.data)), _sign_in_page
-    )
+    _check(form)
+    return _leave(provider, next_path=own_path(form.next.data))
 
 
 @bp.get("/login/oidc/callback")
@@ -70,7 +69,8 @@ def oidc_callback() -> Response:
 def link_oidc() -> Response:
     """Send who is signed in on to the provider, to link their account."""
     provider, account = _provider(), signed_in()
-    return answer_form(LinkForm(), lambda: _leave(provider, user_id=account.id), _account_page)
+    _check(LinkForm())
+    return _leave(provider, user_id=account.id)
 
 
 @bp.post("/account/oidc/unlink")
@@ -78,13 +78,10 @@ def unlink_oidc() -> Response:
     """Let who is signed in sign in by password only."""
     _provider()
     account = signed_in()
-
-    def act() -> Response:
-        unlink_identity(account.id, now=utcnow())
-        flash("Your account is not linked any more.", "good")
-        return _account_page()
-
-    return answer_form(LinkForm(), act, _account_page)
+    _check(LinkForm())
+    unlink_identity(account.id, now=utcnow())
+    flash("Your account is not linked any more.", "good")
+    return see_other(url_for("accounts.show"))
 
 
 @bp.context_processor
@@ -103,6 +100,12 @@ def _provider() -> Provider:
     if provider is None:
         raise LinkNotFound
     return provider
+
+
+def _check(form: StrictForm) -> None:
+    """Raise BadOption for a form that nobody gets from a page."""
+    if not form.validate_on_submit():
+        raise BadOption("The form is not as the page sends it. Nothing was done.")
 
 
 def _leave(
@@ -130,7 +133,7 @@ def _leave(
 def _come_in(done: Completed) -> Response:
     if done.is_link:
         flash("Your account is linked.", "good")
-        return _account_page()
+        return see_other(url_for("accounts.show"))
     enter_as(done.user_id)
     return see_other(done.next_path or url_for("upload.new"))
 
@@ -154,11 +157,3 @@ def _claim_rules() -> ClaimRules:
         admin_values=settings.oidc_admin_values,
         quota_claim=settings.oidc_quota_claim,
     )
-
-
-def _sign_in_page() -> Response:
-    return see_other(url_for("accounts.login"))
-
-
-def _account_page() -> Response:
-    return see_other(url_for("accounts.show"))

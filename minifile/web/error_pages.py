@@ -104,7 +104,8 @@ def say_when_to_retry(response: Response, error: errors.MinifileError) -> None:
     """Add Retry-After for what may be otherwise in a while."""
     if isinstance(error, errors.TooManyTries):
         response.headers["Retry-After"] = str(int(error.retry_after.total_seconds()))
-    if isinstance(error, (errors.ServiceBusy, errors.StorageUnavailable)):
+    away = (errors.ServiceBusy, errors.StorageUnavailable, errors.ProviderUnavailable)
+    if isinstance(error, away):
         response.headers["Retry-After"] = "5"
     if isinstance(error, (errors.UploadNotReady, errors.UploadHeld)):
         response.headers["Retry-After"] = "1"
