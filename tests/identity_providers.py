@@ -14,6 +14,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from json import dumps
@@ -156,11 +157,17 @@ def set_claims(provider: IdentityProvider, login: str, **claims: Any) -> None:
     requests.put(f"{provider.issuer}/users/{login}", json=claims, timeout=10).raise_for_status()
 
 
+@cache
+def _signing_key() -> RSAKey:
+    # Making one takes longer than a test.
+    return RSAKey.generate_key(2048, {"kid": "1"})
+
+
 @dataclass
 class LyingProvider(IdentityProvider):
     """A provider of ours that signs whatever a test wants it to."""
 
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1"}))
+    key: RSAKey = field(default_factory=_signing_key)
     published: list[RSAKey | ECKey] = field(default_factory=list)
     claims: dict[str, Any] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "RS256", "kid": "1"})

@@ -3,12 +3,14 @@
 from datetime import datetime
 
 from flask import Response, flash, make_response, render_template, request, session, url_for
+from flask_wtf import FlaskForm
 from wtforms import HiddenField
 from wtforms.validators import Length
 
 from minifile.accounts.blueprint import bp, signed_in
 from minifile.codes import new_token
 from minifile.errors import BadOption, ConsentRefused, LinkNotFound
+from minifile.services.oidc_discovery import CALLBACK_PATH
 from minifile.services.oidc_provider import Provider
 from minifile.services.oidc_sign_ins import Answer, Completed, begin, complete
 from minifile.services.oidc_users import ClaimRules, linked_since, unlink_identity
@@ -45,7 +47,7 @@ def begin_oidc() -> Response:
     return _leave(provider, next_path=own_path(form.next.data))
 
 
-@bp.get("/login/oidc/callback")
+@bp.get(CALLBACK_PATH)
 def oidc_callback() -> Response:
     """Take the browser back from the provider."""
     provider, account = _provider(), current_account()
@@ -102,7 +104,7 @@ def _provider() -> Provider:
     return provider
 
 
-def _check(form: StrictForm) -> None:
+def _check(form: FlaskForm) -> None:
     """Raise BadOption for a form that nobody gets from a page."""
     if not form.validate_on_submit():
         raise BadOption("The form is not as the page sends it. Nothing was done.")
@@ -146,7 +148,7 @@ def _answer() -> Answer:
 
 
 def _redirect_uri() -> str:
-    return public_url() + url_for("accounts.oidc_callback")
+    return public_url() + CALLBACK_PATH
 
 
 def _claim_rules() -> ClaimRules:

@@ -9,6 +9,7 @@ from minifile.config import Settings, migrations_path, survey_settings
 from minifile.config.advice import advise
 from minifile.errors import MinifileError
 from minifile.server.sizing import database_connections, default_workers
+from minifile.services.oidc_discovery import CALLBACK_PATH, probe_provider
 from minifile.services.probes import (
     STORAGE,
     probe_counters,
@@ -54,6 +55,7 @@ def _verdicts() -> Iterator[Verdict]:
         yield from _look_at_storage(settings)
     if settings.rate_limit_url:
         yield probe_counters(settings.rate_limit_url)
+    yield from _look_at_provider(settings)
     yield from advise(settings)
 
 
@@ -76,6 +78,14 @@ def _look_at_storage(settings: Settings) -> Iterator[Verdict]:
     yield verdict
     if verdict.level is not Level.WRONG:
         yield probe_space(storage, settings.keep_free)
+
+
+def _look_at_provider(settings: Settings) -> Iterator[Verdict]:
+    if settings.oidc_issuer:
+        public_url = settings.public_url
+        # Else it hangs on the address that a browser asks for.
+        known = None if public_url is None else public_url.rstrip("/") + CALLBACK_PATH
+        yield probe_provider(settings.oidc_issuer, known)
 
 
 def _is_unmade(settings: Settings, url: str) -> bool:

@@ -58,9 +58,9 @@ def quota_of(claims: Mapping[str, Any], path: str) -> int | None:
 
 def verified_email(claims: Mapping[str, Any]) -> str | None:
     """Return the address, if the provider vouches for it and it can be one."""
-    email, is_verified = claims.get("email"), claims.get("email_verified")
+    email, said = claims.get("email"), claims.get("email_verified")
     # Some providers write the word.
-    if not isinstance(email, str) or is_verified not in (True, "true"):
+    if not isinstance(email, str) or not (said is True or said == "true"):
         return None
     try:
         return clean_email(email[:_JUDGED])

@@ -12,6 +12,8 @@ from minifile.values import Level, Verdict
 ANSWER_SECONDS = 5
 WELL_KNOWN = "/.well-known/openid-configuration"
 PART = "sign-in"
+# Where a provider sends browsers back to, behind PUBLIC_URL.
+CALLBACK_PATH = "/login/oidc/callback"
 # Signed by a key pair. By HS256 and its like whoever knows the client's secret could sign, and
 # by `none` everybody.
 _SIGNATURES = frozenset(
@@ -89,7 +91,7 @@ def probe_provider(issuer: str, redirect_uri: str | None) -> Verdict:
     if redirect_uri is None:
         sentence = "The provider answers, but without PUBLIC_URL the redirect URI is not certain."
         return Verdict(Level.WARNING, PART, sentence)
-    return Verdict(Level.OK, PART, f"The provider answers; it must know {redirect_uri}.")
+    return Verdict(Level.OK, PART, f"The provider answers; its redirect URI is {redirect_uri}.")
 
 
 def _bearer(access_token: str) -> Callable[[Any], Any]:

@@ -95,13 +95,15 @@ def unseen_focus(page: Page) -> list[str]:
 class Documents:
     """The pages as the server sent them, before a browser has mended anything."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, origin: str = "") -> None:
         self._documents: list[bytes] = []
+        self._origin = origin
         page.on("requestfinished", self._keep)
 
     def _keep(self, request: Request) -> None:
         answer = request.response() if request.resource_type == "document" else None
-        if answer and "text/html" in answer.headers.get("content-type", ""):
+        is_ours = request.url.startswith(self._origin)
+        if is_ours and answer and "text/html" in answer.headers.get("content-type", ""):
             self._documents.append(answer.body())
 
     def faults(self, folder: Path) -> str:
