@@ -102,8 +102,10 @@ class Documents:
 
     def _keep(self, request: Request) -> None:
         answer = request.response() if request.resource_type == "document" else None
+        is_page = answer and "text/html" in answer.headers.get("content-type", "")
+        # The body of a redirect is shown to nobody.
         is_ours = request.url.startswith(self._origin)
-        if is_ours and answer and "text/html" in answer.headers.get("content-type", ""):
+        if answer and is_ours and is_page and not 300 <= answer.status < 400:
             self._documents.append(answer.body())
 
     def faults(self, folder: Path) -> str:
