@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from minifile.errors import BadOption
+from minifile.identity import NO_LIMIT, UserRole
 from minifile.policy.identity import MAX_NAME, MIN_NAME, clean_email, clean_name
 from minifile.units import parse_size
-from minifile.values import NO_LIMIT, UserRole
 
 # In the order in which they make a name; the address does where none of them can.
 _NAMES = ("preferred_username", "nickname", "name", "email")

@@ -25,12 +25,12 @@ from minifile.errors import (
     ServiceBusy,
 )
 from minifile.extensions import db, write_transaction
+from minifile.identity import BY_INSTANCE, Actor, UserRole
 from minifile.models import OidcIdentity, User
 from minifile.policy.identity import email_key, name_key
 from minifile.policy.oidc_claims import possible_names, quota_of, role_of, verified_email
 from minifile.services.audit import record
 from minifile.services.users import check_not_last_admin, draft_user, insert_user, lock_user
-from minifile.values import BY_INSTANCE, Actor, UserRole
 
 log = logging.getLogger("minifile")
 

@@ -13,9 +13,9 @@ from identity_providers import IdentityProvider, set_claims
 from werkzeug.test import TestResponse
 
 from minifile.extensions import db
+from minifile.identity import BY_SHELL, NO_LIMIT, UserRole
 from minifile.models import AuditEntry, OidcIdentity, OidcSignIn, User
 from minifile.services.users import UserRecord, change_role, disable_user, find_user
-from minifile.values import BY_SHELL, NO_LIMIT, UserRole
 from minifile.web.current import utcnow
 
 MakeApp = Callable[..., Flask]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minifile.errors import BadOption
+from minifile.identity import NO_LIMIT, UserRole
 from minifile.policy.identity import clean_name, name_key
 from minifile.policy.oidc_claims import (
     claim_at,
@@ -18,7 +19,6 @@ from minifile.policy.oidc_claims import (
     role_of,
     verified_email,
 )
-from minifile.values import NO_LIMIT, UserRole
 
 TEXT = st.text(st.sampled_from("aA1 .@_-'<\\\x00\n\u0301\u202e\ud800éаß山👩ﬁ१"), max_size=80)
 JSON = st.recursive(

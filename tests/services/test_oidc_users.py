@@ -10,10 +10,10 @@ from flask import Flask
 
 from minifile.errors import IdentityTaken, MinifileError
 from minifile.extensions import db
+from minifile.identity import BY_SHELL, UserRole
 from minifile.models import OidcIdentity, User
 from minifile.services.oidc_users import ClaimRules, enter, link_identity, linked_since
 from minifile.services.users import create_user, list_users
-from minifile.values import BY_SHELL, UserRole
 
 ISSUER = "https://id.example.org"
 LEFT_ALONE = ClaimRules(creates_users=True, role_claim="", admin_values=(), quota_claim="")
