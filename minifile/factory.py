@@ -95,6 +95,7 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.WRONG_SIGN_INS_ADDRESS: settings.rate_wrong_sign_ins_address,
             rate_limits.OIDC_SIGN_INS: settings.rate_oidc_sign_ins,
             rate_limits.MAILS: settings.rate_mails,
+            rate_limits.REGISTRATIONS: settings.rate_registrations,
         },
         secret_key=settings.secret_key,
     )

@@ -51,6 +51,7 @@ WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
 OIDC_SIGN_INS = "sign-ins begun"
 MAILS = "mails asked for"
+REGISTRATIONS = "accounts made"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
@@ -62,6 +63,7 @@ WINDOWS = {
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
     OIDC_SIGN_INS: timedelta(minutes=15),
     MAILS: timedelta(hours=1),
+    REGISTRATIONS: timedelta(hours=1),
 }
 
 

@@ -154,6 +154,18 @@ def test_anybody_registers_where_the_instance_is_open(make_app: Callable[..., Fl
     assert robert.send("/register", **NAMED, role="admin").status_code == 422
 
 
+def test_nobody_makes_accounts_without_end(make_app: Callable[..., Flask]):
+    app = make_app(registration="open", rate_registrations=2)
+
+    answers = [
+        Person(app, browser(app)).send("/register", **{**NAMED, "name": name})
+        for name in ("Alice", "Robert", "Carol")
+    ]
+
+    assert [answer.status_code for answer in answers] == [303, 303, 429]
+    assert found(app, "Carol") is None
+
+
 def test_where_mail_is_sent_registering_tells_nobody_whose_address_it_is(
     sending: Flask, mailbox: Mailbox
 ):

@@ -1,5 +1,6 @@
 """`minifile check`: a line for each part, all faults at once, nothing changed."""
 
+from mailbox import mail_server
 from pathlib import Path
 
 from cli.conftest import Run
@@ -122,3 +123,19 @@ def test_a_provider_of_another_name_or_none_at_all_is_wrong(
         assert (told[0], done.returncode, done.stderr) == ("wrong", 1, "")
         assert said in told[2]
         assert "hidden-secret" not in done.stdout
+
+
+def test_the_mail_server_is_asked_and_its_password_is_not_told(run: Run):
+    given = {"public_url": "http://localhost:8000", "mail_from": "files@example.org"}
+    with mail_server() as mailbox:
+        well = run("check", mail_url=mailbox.url, **given)
+        url = mailbox.url.replace("//", "//minifile:hidden@")
+    ill = run("check", mail_url=url, **given)
+
+    assert ("ok", "mail", "The mail server answers and lets us in.") in lines(well.stdout)
+    (told,) = [
+        said for level, part, said in lines(ill.stdout) if (level, part) == ("warning", "mail")
+    ]
+    assert "does not take our mail: ConnectionRefusedError" in told
+    assert "hidden" not in ill.stdout
+    assert ill.returncode == 0
