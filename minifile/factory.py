@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, cli, download, links, site, upload
+from minifile import accounts, api, cli, download, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -53,7 +53,15 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)
-    for blueprint in (site.bp, upload.bp, upload.tus_bp, links.bp, accounts.bp, download.bp):
+    for blueprint in (
+        site.bp,
+        upload.bp,
+        upload.tus_bp,
+        links.bp,
+        api.bp,
+        accounts.bp,
+        download.bp,
+    ):
         app.register_blueprint(blueprint)
     cli.register(app)
     return app
