@@ -1,5 +1,6 @@
 """What strangers, and providers that lie, try with a sign-in: nobody comes in, nothing is left."""
 
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from identity_providers import (
 from joserfc.jwk import ECKey, RSAKey
 
 from minifile.models import OidcIdentity, OidcSignIn, User, UserSession
+from minifile.services import oidc_discovery, oidc_provider
 
 MakeApp = Callable[..., Flask]
 
@@ -596,3 +598,34 @@ def test_a_user_made_meanwhile_is_not_taken_over(make_app: MakeApp, liar: LyingP
     assert answer.status_code == 409
     assert not alice.is_signed_in
     assert count(app, User) == 1
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a machine that takes connections and never says a word."""
+    monkeypatch.setattr(oidc_discovery, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(oidc_provider, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_nobody_waits_for_a_provider_that_never_answers(
+    make_app: MakeApp, liar: LyingProvider, silent: str
+):
+    app = make_app(**liar.settings | {"oidc_issuer": silent})
+
+    answer = Person(app, browser(app)).send("/login/oidc", page="/login")
+
+    assert answer.status_code == 503
+
+
+@pytest.mark.parametrize("part", ["token_endpoint", "jwks_uri", "userinfo_endpoint"])
+def test_nobody_waits_for_a_part_of_it_that_never_answers(
+    make_app: MakeApp, liar: LyingProvider, silent: str, part: str
+):
+    liar.metadata = {part: silent}
+
+    alice, answer = sign_in(make_app(**liar.settings), liar, "alice")
+
+    assert answer.status_code == 503
+    assert_nobody_came_in(alice)
