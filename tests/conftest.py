@@ -25,7 +25,7 @@ from minifile.extensions import db
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 
-pytest_plugins = ["buckets", "postgres"]
+pytest_plugins = ["buckets", "identity_providers", "postgres"]
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
