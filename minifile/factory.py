@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, cli, download, links, site, upload
+from minifile import accounts, admin, cli, download, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -51,7 +51,15 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)
-    for blueprint in (site.bp, upload.bp, upload.tus_bp, links.bp, accounts.bp, download.bp):
+    for blueprint in (
+        site.bp,
+        upload.bp,
+        upload.tus_bp,
+        links.bp,
+        accounts.bp,
+        admin.bp,
+        download.bp,
+    ):
         app.register_blueprint(blueprint)
     cli.register(app)
     return app
@@ -92,6 +100,7 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.WRONG_SIGN_INS: settings.rate_wrong_sign_ins,
             rate_limits.WRONG_SIGN_INS_ADDRESS: settings.rate_wrong_sign_ins_address,
             rate_limits.MAILS: settings.rate_mails,
+            rate_limits.REPORTS: settings.rate_reports,
         },
         secret_key=settings.secret_key,
     )
@@ -128,6 +137,8 @@ def _set_up_web(app: Flask, settings: Settings) -> None:
     proxies.register(app, settings)
     # Before CSRF, so that a foreign host is refused first.
     hosts.register(app, settings)
+    # So is who is no admin: what is wrong with the form must not tell that there is one.
+    admin.hide(app)
     csrf.init_app(app)
     error_pages.register(app)
     headers.register(app)

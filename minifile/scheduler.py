@@ -14,10 +14,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
+from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
 from minifile.services.write_back import write_back
+from minifile.values import BY_INSTANCE
 from minifile.web.current import (
     current_rates,
     current_settings,
@@ -91,6 +93,8 @@ def purge_if_due() -> bool:
         return False
     complete_left_full(terms=current_terms(), now=utcnow)
     purged = purge_expired(storage=current_storage(), now=now)
+    note_purge(purged, started_at=now, via=BY_INSTANCE.via, now=utcnow())
+    sample_usage(storage=current_storage(), now=now)
     current_rates().sweep()
     log.info(
         "purged %d links (%d bytes) and %d partial uploads, swept %d orphan blobs",

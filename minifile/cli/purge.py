@@ -4,9 +4,11 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.cli.collector import spare_what_stays
+from minifile.services.history import note_purge, sample_usage
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
 from minifile.units import plural, size_in_words
+from minifile.values import BY_SHELL
 from minifile.web.current import current_storage, current_terms, utcnow
 
 
@@ -19,8 +21,11 @@ def purge() -> None:
     at once.
     """
     spare_what_stays()
+    started_at = utcnow()
     complete_left_full(terms=current_terms(), now=utcnow)
-    purged = purge_expired(storage=current_storage(), now=utcnow())
+    purged = purge_expired(storage=current_storage(), now=started_at)
+    note_purge(purged, started_at=started_at, via=BY_SHELL.via, now=utcnow())
+    sample_usage(storage=current_storage(), now=utcnow())
     click.echo(
         f"Purged {plural(purged.links, 'link')} ({size_in_words(purged.size_bytes)})"
         f" and {plural(purged.partial_uploads, 'partial upload')},"

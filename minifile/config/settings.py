@@ -1,5 +1,6 @@
 """Settings: every key with its default, unit and one comment."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
 )
@@ -44,6 +46,7 @@ class Settings(BaseModel):
     """The settings of one instance, checked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
     # The folder that holds the database, the secret key and the uploads.
     instance_path: Path
@@ -118,6 +121,8 @@ class Settings(BaseModel):
     rate_wrong_sign_ins: RateLimit = 10
     # Wrong sign-ins from one address, whatever the names, in 15 minutes.
     rate_wrong_sign_ins_address: RateLimit = 50
+    # Reports of links from one address in an hour.
+    rate_reports: RateLimit = 10
     # Mails (resets, confirmations) caused by one address, or going to one, in an hour.
     rate_mails: RateLimit = 10
     # Who makes accounts: who is invited, or anybody (open).
@@ -193,6 +198,14 @@ class Settings(BaseModel):
         if not value and info.data.get("mail_url"):
             raise ValueError("is needed with MAIL_URL: the address that mails come from")
         return value
+
+    def note_sources(self, sources: Mapping[str, str]) -> None:
+        """Keep where each setting came from that does not have its default."""
+        self._sources = dict(sources)
+
+    def source_of(self, name: str) -> str:
+        """Return where a setting came from, in a word or two."""
+        return self._sources.get(name, "default")
 
     @property
     def uses_sqlite(self) -> bool:

@@ -13,7 +13,7 @@ from minifile.policy.access import can_undo, standing_of
 from minifile.values import LinkState, Role, downloads_left
 
 PAGE = 50
-_LinkRow = Row[int, str, int, int | None, datetime, str, datetime | None]
+_LinkRow = Row[int, str, int, int | None, datetime, str, datetime | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class OwnedLink:
     standing: str
     has_page: bool
     """Whether the sender's page can be opened still."""
+    takedown_reason: str | None = None
 
 
 def list_owned_links(browser: str | None, *, page: int, now: datetime) -> list[OwnedLink]:
@@ -56,6 +57,7 @@ def _page_of_links(browser: str, page: int) -> Sequence[_LinkRow]:
             Link.expires_at,
             Link.state,
             Link.undo_until,
+            Link.takedown_reason,
         )
         .join(BrowserAccess, BrowserAccess.link_id == Link.id)
         .where(
@@ -87,6 +89,7 @@ def _owned(row: _LinkRow, files: tuple[str, int, int], now: datetime) -> OwnedLi
         download_count=row.download_count,
         max_downloads=row.max_downloads,
         expires_at=row.expires_at,
-        standing=standing,
+        standing=standing if row.takedown_reason is None else "taken down",
+        takedown_reason=row.takedown_reason,
         has_page=standing in ("open", "exhausted") or can_undo(row, now),
     )

@@ -49,6 +49,7 @@ UPLOADS = "uploads"
 PARTIAL_UPLOADS = "uploads begun"
 WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
+REPORTS = "reports"
 MAILS = "mails asked for"
 
 WINDOWS = {
@@ -59,6 +60,7 @@ WINDOWS = {
     PARTIAL_UPLOADS: timedelta(minutes=1),
     WRONG_SIGN_INS: timedelta(minutes=15),
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
+    REPORTS: timedelta(hours=1),
     MAILS: timedelta(hours=1),
 }
 

@@ -25,6 +25,7 @@ from minifile.policy.limits import (
 from minifile.policy.names import clean_path, number_equal_names
 from minifile.policy.types import check_type, media_type
 from minifile.services.checksums import Checksums
+from minifile.services.digests import check_digest
 from minifile.services.new_links import save_link
 from minifile.services.ownership import check_scope
 from minifile.services.passwords import hash_password
@@ -182,6 +183,7 @@ def store_file(incoming: Incoming, batch: Batch, rules: Rules, taken: int) -> Fi
     with Checksums() as sums:
         meter = _Meter(incoming, filename, rules, taken, sums)
         batch.put(key, meter.chunks(), size_bytes=most)
+        check_digest(sums.sha256())
         return FileRecord(
             id=0,
             filename=filename,

@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound as RouteNotFound
 
 from minifile import errors
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
+from minifile.web.error_notes import note_error
 from minifile.web.negotiate import answer_format
 
 log = logging.getLogger("minifile")
@@ -38,6 +39,7 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.TooLarge: (413, "This is too large"),
     errors.QuotaExceeded: (413, "There is no room left for this"),
     errors.TypeRefused: (415, "This type of file is not accepted"),
+    errors.ContentBlocked: (415, "This file is not accepted"),
     errors.WrongContentType: (415, "The body has the wrong content type"),
     errors.BadOption: (422, "An option is not possible"),
     errors.DigestMismatch: (422, "The file did not arrive as it was sent"),
@@ -54,6 +56,8 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.MinifileError: (500, "Something went wrong"),
 }
 _UNSHOWN = (errors.BlobMissing, errors.ConfigError)
+# What an admin should hear of, besides what nobody expected.
+_NOTED = (*_UNSHOWN, errors.StorageFull, errors.StorageUnavailable)
 _SORRY = "Something went wrong on the server. It has been written to the log; try again later."
 
 
@@ -81,6 +85,8 @@ def answer_refusal(error: errors.MinifileError) -> Response:
     if isinstance(error, _UNSHOWN):
         log.error("link %s: %s", g.get("link_id", "-"), error)
         message = _SORRY
+    if isinstance(error, _NOTED):
+        note_error(type(error).__name__)
     response = say(status, title, message)
     if isinstance(error, errors.SignInNeeded):
         response.headers["WWW-Authenticate"] = 'Bearer realm="minifile"'
@@ -157,4 +163,5 @@ def _answer_unexpected(error: Exception) -> Response:
         g.get("link_id", "-"),
         exc_info=error,
     )
+    note_error(type(error).__name__)
     return say(500, "Something went wrong", _SORRY)
