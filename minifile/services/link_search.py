@@ -197,8 +197,8 @@ def _open_reports_of(links: Sequence[int]) -> dict[int, int]:
     query = select(Report.link_id, func.count()).where(
         Report.link_id.in_(links), Report.handled_at.is_(None)
     )
-    rows = db.session.execute(query.group_by(Report.link_id)).tuples()
-    return dict(rows.all())
+    rows = db.session.execute(query.group_by(Report.link_id))
+    return {row[0]: row[1] for row in rows}
 
 
 def _files(link_id: int) -> list[InspectedFile]:
