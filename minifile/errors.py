@@ -163,6 +163,13 @@ class WrongOwnPassword(BadOption):
         super().__init__("That is not your password. Nothing was done.")
 
 
+class CodeTaken(Taken):
+    """A custom code that a link has, or had."""
+
+    def __init__(self) -> None:
+        super().__init__("This code is taken. Choose another one.")
+
+
 class BadUpload(MinifileError):
     """The body of an upload is not whole, or holds no file."""
 

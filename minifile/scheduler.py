@@ -14,12 +14,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
+from minifile.identity import BY_INSTANCE
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
 from minifile.services.write_back import write_back
-from minifile.values import BY_INSTANCE
 from minifile.web.current import (
     current_rates,
     current_settings,

@@ -3,8 +3,8 @@
 from flask import Blueprint
 
 from minifile.errors import Forbidden
+from minifile.identity import Account, Scope
 from minifile.services.own_account import check_own_password
-from minifile.values import Account, Scope
 from minifile.web.current import current_rates, require_account, visitor_network
 
 bp = Blueprint("accounts", __name__)

@@ -5,10 +5,10 @@ from flask import Response, flash, make_response, render_template, stream_with_c
 from minifile.accounts.blueprint import bp, check_proof, signed_in
 from minifile.accounts.forms import DeleteAccountForm
 from minifile.errors import WrongOwnPassword
+from minifile.identity import Account
 from minifile.services.leaving import LinksFate, delete_user
 from minifile.services.personal_data import export_account
 from minifile.services.users import UserRecord, get_user
-from minifile.values import Account
 from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, current_storage, utcnow
 from minifile.web.forms import answer_form

@@ -5,10 +5,11 @@ from flask import Response, flash, make_response, render_template, url_for
 from minifile.accounts.blueprint import bp, check_proof, signed_in
 from minifile.accounts.confirming import ask_to_confirm, read_confirmation
 from minifile.accounts.forms import ConfirmEmailForm, EmailForm, NameForm
+from minifile.accounts.usage import usage_of
 from minifile.errors import ResetOver
+from minifile.identity import Account
 from minifile.services.own_account import change_email, check_unchanged, rename_user
 from minifile.services.users import UserRecord, get_user
-from minifile.values import Account
 from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, utcnow
 from minifile.web.forms import answer_form
@@ -91,6 +92,7 @@ def _page(
     return render_template(
         "accounts/show.html",
         user=user,
+        usage=usage_of(user.id),
         name_form=name_form or NameForm(formdata=None, name=user.name),
         email_form=email_form or EmailForm(formdata=None, email=user.email),
     )

@@ -7,6 +7,7 @@ from minifile.accounts.confirming import ask_to_confirm
 from minifile.accounts.forms import AddressForm, InvitedForm, RegisterForm
 from minifile.accounts.mailing import check_mail_rate
 from minifile.errors import LinkNotFound
+from minifile.identity import BY_INSTANCE
 from minifile.services.invitations import (
     LIFETIME,
     InvitationRecord,
@@ -15,7 +16,6 @@ from minifile.services.invitations import (
     invite,
 )
 from minifile.services.users import UserRecord, create_user, find_user
-from minifile.values import BY_INSTANCE
 from minifile.web.addresses import see_other
 from minifile.web.background import run_later
 from minifile.web.current import current_settings, utcnow

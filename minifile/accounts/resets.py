@@ -6,9 +6,9 @@ from minifile.accounts.blueprint import bp
 from minifile.accounts.forms import AskResetForm, ResetForm
 from minifile.accounts.mailing import check_mail_rate
 from minifile.errors import BadOption
+from minifile.identity import BY_INSTANCE
 from minifile.services.password_resets import LIFETIME, find_reset, make_reset, use_reset
 from minifile.services.users import find_user
-from minifile.values import BY_INSTANCE
 from minifile.web.addresses import see_other
 from minifile.web.background import run_later
 from minifile.web.current import utcnow

@@ -4,9 +4,9 @@ from flask import Response, flash, make_response, render_template, url_for
 
 from minifile.accounts.blueprint import bp, signed_in
 from minifile.accounts.forms import EndOthersForm, EndSessionForm
+from minifile.identity import Account
 from minifile.services.user_sessions import end_session, end_sessions, list_sessions
 from minifile.units import plural
-from minifile.values import Account
 from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, current_session_times, utcnow
 from minifile.web.forms import answer_form

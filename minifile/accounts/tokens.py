@@ -4,9 +4,9 @@ from flask import Response, flash, make_response, render_template, url_for
 
 from minifile.accounts.blueprint import bp, signed_in
 from minifile.accounts.forms import RevokeTokenForm, TokenForm
+from minifile.identity import Account, Scope
 from minifile.services.api_tokens import create_token, list_tokens, revoke_token
 from minifile.units import parse_duration
-from minifile.values import Account, Scope
 from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, utcnow
 from minifile.web.forms import answer_form

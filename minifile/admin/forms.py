@@ -3,7 +3,7 @@
 from wtforms import BooleanField, HiddenField, SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
-from minifile.values import UserRole
+from minifile.identity import UserRole
 from minifile.web.forms import StrictForm
 
 # Longer ones are judged by the services; these bounds only keep nonsense from their doors.

@@ -5,8 +5,8 @@ from dataclasses import fields
 from datetime import timedelta
 
 from minifile.errors import BadOption
+from minifile.identity import NO_LIMIT, Allowance
 from minifile.units import parse_size, read_duration, write_duration
-from minifile.values import NO_LIMIT, Allowance
 
 _NONE = "none"
 _MOST = 2**62

@@ -9,6 +9,7 @@ from minifile.admin.forms import ActForm, DeleteUserForm, LimitsForm, RoleForm
 from minifile.admin.limits import read_limits
 from minifile.admin.users import user_page
 from minifile.errors import BadOption
+from minifile.identity import Allowance, UserRole
 from minifile.services.leaving import LinksFate, delete_user
 from minifile.services.overview import bytes_of_users
 from minifile.services.password_resets import HANDED_LIFETIME, make_reset
@@ -22,7 +23,6 @@ from minifile.services.users import (
     get_user,
 )
 from minifile.units import plural, size_in_words
-from minifile.values import Allowance, UserRole
 from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, current_storage, public_url, utcnow
 from minifile.web.forms import answer_form

@@ -6,12 +6,12 @@ from minifile.admin.asking import asked, asked_page, cut
 from minifile.admin.blueprint import ROW, bp
 from minifile.admin.forms import ActForm, DeleteUserForm, InviteForm, LimitsForm, RoleForm
 from minifile.admin.limits import limit_texts
+from minifile.identity import UserRole
 from minifile.services.invitations import LIFETIME, invite, list_invitations, withdraw_invitation
 from minifile.services.overview import bytes_of_users
 from minifile.services.user_sessions import list_sessions
 from minifile.services.users import UserRecord, get_user, list_users
 from minifile.units import duration_in_words
-from minifile.values import UserRole
 from minifile.web.addresses import see_other
 from minifile.web.current import (
     current_actor,
@@ -87,7 +87,7 @@ def user_page(
         sessions=list_sessions(found.id, times=current_session_times(), now=utcnow()),
         role_form=role_form or RoleForm(formdata=None, role=found.role),
         limits_form=limits_form or LimitsForm(formdata=None, data=limit_texts(found.limits)),
-        defaults=limit_texts(current_settings().allowance(found.role)),
+        defaults=limit_texts(current_settings().allowances[found.role]),
         delete_form=delete_form or DeleteUserForm(formdata=None),
         reset_address=reset_address,
         not_done=not_done,

@@ -4,11 +4,11 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.cli.collector import spare_what_stays
+from minifile.identity import BY_SHELL
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
 from minifile.units import plural, size_in_words
-from minifile.values import BY_SHELL
 from minifile.web.current import current_storage, current_terms, utcnow
 
 

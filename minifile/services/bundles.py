@@ -52,12 +52,14 @@ def check_bundle(
     return bundle
 
 
-def enter_bundle(driver: Driver, row: PartialRecord, terms: Terms, now: datetime) -> None:
-    """Let an upload into its bundle, within the work that writes its row."""
+def enter_bundle(driver: Driver, row: PartialRecord, terms: Terms, now: datetime) -> BundleSize:
+    """Let an upload into its bundle, within the work that writes its row; return what it was."""
     assert row.bundle_hash is not None
     hold_bundle(driver, row.bundle_hash)
-    check_bundle(driver, row.bundle_hash, row.bundle_files, row.length, row.owner_id, terms.limits)
+    said = row.bundle_files, row.length, row.owner_id
+    bundle = check_bundle(driver, row.bundle_hash, *said, terms.limits)
     keep_bundle(driver, row.bundle_hash, terms.lifetime, now)
+    return bundle
 
 
 def finish_bundle(
@@ -76,7 +78,9 @@ def finish_bundle(
     """
     check_options(options, limits=terms.limits)
     bundle_hash = token_hash(bundle)
-    _complete_what_is_full(_members(bundle_hash, visitor, terms, now()), visitor, terms, now)
+    members = _members(bundle_hash, visitor, terms, now())
+    terms = terms.of(members[0])
+    _complete_what_is_full(members, visitor, terms, now)
     password_hash = None if options.password is None else hash_password(options.password)
     dropped: list[PartialRecord] = []
 

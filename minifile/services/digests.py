@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from minifile.errors import BadOption, ContentBlocked, NotFound
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor
 from minifile.models import BlockedDigest
 from minifile.services.audit import record
 from minifile.services.statements import Statement, reading
-from minifile.values import Actor
 
 PAGE = 50
 MAX_REASON = 500

@@ -8,8 +8,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from minifile.codes import new_token, token_hash
-from minifile.errors import BadOption, InvitationOver, NotFound, Taken
+from minifile.errors import BadOption, InvitationOver, LinkNotFound, NotFound, Taken
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor, UserRole
 from minifile.models import Invitation
 from minifile.policy.identity import clean_email
 from minifile.services.audit import record
@@ -21,7 +22,6 @@ from minifile.services.users import (
     insert_user,
     taken,
 )
-from minifile.values import Actor, UserRole
 
 LIFETIME = timedelta(days=7)
 MAX_LIFETIME = timedelta(days=90)
@@ -74,7 +74,7 @@ def invite(
 
 
 def find_invitation(token: str, *, now: datetime) -> InvitationRecord:
-    """Return the invitation of an address. Raises NotFound, and InvitationOver once it is."""
+    """Return the invitation of an address. Raises LinkNotFound, and InvitationOver once it is."""
     row = db.session.scalar(select(Invitation).where(Invitation.token_hash == token_hash(token)))
     return _as_record(_checked(row, now))
 
@@ -85,8 +85,8 @@ def accept_invitation(
     """Make the account of an invitation, and use the invitation up.
 
     `email` counts only where the invitation names no address. Of several who come at once one
-    gets the account. Raises BadOption and Taken, which leave the invitation as it was, and NotFound
-    and InvitationOver.
+    gets the account. Raises BadOption and Taken, which leave the invitation as it was, and
+    LinkNotFound and InvitationOver.
     """
     invitation = find_invitation(token, now=now)
     user = draft_user(
@@ -133,7 +133,8 @@ def withdraw_invitation(invitation_id: int, *, actor: Actor, now: datetime) -> N
 
 def _checked(row: Invitation | None, now: datetime) -> Invitation:
     if row is None:
-        raise NotFound
+        # Nothing tells whether there ever was one.
+        raise LinkNotFound
     if row.used_at is not None:
         raise InvitationOver("This invitation has been used. Sign in, or ask for another one.")
     if row.expires_at <= now:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from minifile.codes import new_token, token_hash
 from minifile.errors import BadOption, ServiceBusy
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor
 from minifile.models import (
     ApiToken,
     DailyUpload,
@@ -33,7 +34,7 @@ from minifile.services.purge import Purged, purge_at_once
 from minifile.services.user_sessions import delete_sessions
 from minifile.services.users import check_not_last_admin, get_user, lock_user
 from minifile.storage import Storage
-from minifile.values import Actor, LinkState, PartialState
+from minifile.values import LinkState, PartialState
 
 # An upload that ends just then makes one more link; each round deletes those of the last.
 _ROUNDS = 5

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from minifile.errors import BadOption, WrongOwnPassword
 from minifile.extensions import db, release_connection
+from minifile.identity import Actor
 from minifile.models import User
 from minifile.policy.identity import clean_email
 from minifile.services.passwords import verify_password
 from minifile.services.rate_limits import WRONG_SIGN_INS, RateLimits
 from minifile.services.users import UserRecord, change_identity, get_user
-from minifile.values import Actor
 
 
 def check_own_password(user_id: int, password: str, *, address: str, rates: RateLimits) -> None:

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 from minifile.codes import new_token, token_hash
 from minifile.errors import ResetOver
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor
 from minifile.models import ApiToken, PasswordReset
 from minifile.policy.identity import check_new_password
 from minifile.services.audit import record
 from minifile.services.passwords import hash_password
 from minifile.services.user_sessions import delete_sessions
 from minifile.services.users import UserRecord, get_user, lock_user
-from minifile.values import Actor
 
 # One that is asked for on a page lies in a mailbox; one that an admin makes is handed over.
 LIFETIME = timedelta(hours=1)

@@ -43,6 +43,7 @@ from minifile.services.pacing import (
     unhurried_transaction,
 )
 from minifile.services.removals import purge_removed_blobs
+from minifile.services.reservations import purge_reservations
 from minifile.storage import Storage
 from minifile.values import LinkState
 
@@ -72,6 +73,7 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
     gone = _delete_marked(_marked_batches(now), storage)
     _end_slots(now)
     purge_removed_blobs(storage=storage, now=now)
+    purge_reservations(now)
     partial_uploads = purge_partial_uploads(storage=storage, now=now)
     return Purged(gone.links, gone.size_bytes, sweep_orphans(storage), partial_uploads)
 

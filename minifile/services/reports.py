@@ -9,10 +9,11 @@ from sqlalchemy import case, func, select
 
 from minifile.errors import BadOption, NotFound
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor
 from minifile.models import Link, Report
 from minifile.services.rate_limits import REPORTS, RateLimits
 from minifile.services.takedowns import handle_reports
-from minifile.values import Actor, LinkRecord
+from minifile.values import LinkRecord
 
 PAGE = 20
 MAX_MESSAGE = 2000

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 
 from minifile.errors import BadOption, NotFound
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor
 from minifile.models import File, Link, Report
 from minifile.services.audit import record
 from minifile.services.digests import block_digest, insert_digests, read_digest
 from minifile.services.orphans import delete_blobs
 from minifile.storage import Storage
-from minifile.values import Actor, LinkState
+from minifile.values import LinkState
 
 MAX_REASON = 500
 

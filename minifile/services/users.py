@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from minifile.errors import LastAdmin, NotFound, Taken
 from minifile.extensions import db, write_transaction
-from minifile.models import User
+from minifile.identity import Actor, Allowance, UserRole
+from minifile.models import PasswordReset, User
 from minifile.policy.identity import (
+    as_text,
     check_new_password,
     clean_email,
     clean_name,
@@ -21,7 +23,6 @@ from minifile.policy.identity import (
 from minifile.services.audit import record
 from minifile.services.passwords import hash_password
 from minifile.services.user_sessions import delete_sessions
-from minifile.values import Actor, Allowance, UserRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def list_users(search: str = "", *, limit: int = 50, offset: int = 0) -> list[Us
     """Return users by name; `search` is a part of the name or of the address."""
     query = select(User)
     if search.strip():
-        part = search.strip()[:MAX_ASKED]
+        part = as_text(search).strip()[:MAX_ASKED]
         found = User.name.icontains(part, autoescape=True)
         query = query.where(or_(found, User.email.icontains(part, autoescape=True)))
     query = query.order_by(User.name_key).limit(limit).offset(offset)
@@ -158,13 +159,14 @@ def change_identity(
 def change_password(
     user_id: int, password: str, *, actor: Actor, now: datetime, keep_session: int | None = None
 ) -> None:
-    """Set a new password and end every session of the user but `keep_session`."""
+    """Set a new password and end every session of the user but `keep_session`, and every reset."""
     user = get_user(user_id)
     check_new_password(password, [user.name, user.email or ""])
     password_hash = hash_password(password)
     with write_transaction() as session:
         lock_user(session, user_id).password_hash = password_hash
         delete_sessions(session, user_id, but=keep_session)
+        session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
         record(session, actor, "user.password", user_id, now=now)
 
 

@@ -4,7 +4,7 @@ from flask import Flask
 
 from minifile.errors import MinifileError
 from minifile.extensions import DATABASE_UNAVAILABLE
-from minifile.values import Account
+from minifile.identity import Account
 from minifile.web.browsers import browser_in_words
 from minifile.web.current import current_account
 

@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from minifile.identity import BY_SHELL, UserRole
 from minifile.services.users import UserRecord, create_user
-from minifile.values import BY_SHELL, UserRole
 from minifile.web.current import utcnow
 
 PASSWORD = "correct horse battery staple"

@@ -7,9 +7,9 @@ from accounts.conftest import NEW_PASSWORD, PASSWORD, Person, enter, make_user
 from conftest import browser, shell
 from flask import Flask
 
+from minifile.identity import BY_SHELL
 from minifile.services import user_sessions
 from minifile.services.users import disable_user
-from minifile.values import BY_SHELL
 from minifile.web.current import utcnow
 
 

@@ -7,7 +7,7 @@ import pytest
 from accounts.conftest import Person, enter
 from flask import Flask
 
-from minifile.values import UserRole
+from minifile.identity import UserRole
 
 
 @pytest.fixture

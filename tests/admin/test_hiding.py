@@ -8,9 +8,9 @@ from conftest import BROWSER_ACCEPT, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
 
+from minifile.identity import BY_SHELL, Scope, UserRole
 from minifile.services.api_tokens import create_token
 from minifile.services.users import change_role, create_user, disable_user
-from minifile.values import BY_SHELL, Scope, UserRole
 from minifile.web.current import utcnow
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
