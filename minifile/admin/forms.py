@@ -1,5 +1,7 @@
 """The forms of the admin pages."""
 
+from typing import Any
+
 from wtforms import BooleanField, HiddenField, SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
@@ -9,6 +11,11 @@ from minifile.web.forms import StrictForm
 # Longer ones are judged by the services; these bounds only keep nonsense from their doors.
 _MAX_TEXT = 600
 _ROLES = [(UserRole.USER.value, "User"), (UserRole.ADMIN.value, "Admin")]
+_FATES = [
+    ("delete", "are deleted at once"),
+    ("keep", "stay until they expire, without an owner"),
+    ("give", "are given to another user"),
+]
 _OFF = {"autocomplete": "off"}
 _PLAIN = {**_OFF, "spellcheck": "false", "autocapitalize": "none"}
 
@@ -56,13 +63,21 @@ class InviteForm(StrictForm):
     """Invites somebody."""
 
     email = _text("E-mail address", type="email")
-    role = SelectField("Role", choices=_ROLES)
+    role = SelectField("Role")
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.role.choices = list(_ROLES)
 
 
 class RoleForm(StrictForm):
     """Makes a user an admin, or an admin a user."""
 
-    role = SelectField("Role", choices=_ROLES)
+    role = SelectField("Role")
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.role.choices = list(_ROLES)
 
 
 class LimitsForm(StrictForm):
@@ -78,16 +93,13 @@ class LimitsForm(StrictForm):
 class DeleteUserForm(StrictForm):
     """Deletes a user."""
 
-    fate = SelectField(
-        "Their links",
-        choices=[
-            ("delete", "are deleted at once"),
-            ("keep", "stay until they expire, without an owner"),
-            ("give", "are given to another user"),
-        ],
-    )
+    fate = SelectField("Their links")
     heir = _text("Name of the user who gets them", **_PLAIN)
     name = _text("Type their name to confirm", DataRequired("Type the name of the user."), **_PLAIN)
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.fate.choices = list(_FATES)
 
 
 class SessionForm(StrictForm):
