@@ -193,9 +193,6 @@ class TypeRefused(MinifileError):
 class ContentBlocked(TypeRefused):
     """The admin has blocked the SHA-256 of the file."""
 
-    def __init__(self) -> None:
-        super().__init__("This file is not accepted here: the admin of this site has blocked it.")
-
 
 class DigestMismatch(MinifileError):
     """What arrived is not what the sender's digest says."""

@@ -21,6 +21,7 @@ from minifile.services.audit import record
 from minifile.services.statements import Statement, reading
 
 PAGE = 50
+_REFUSED = "This file is not accepted here: the admin of this site has blocked it."
 MAX_REASON = 500
 _FORM = re.compile(r"[0-9a-f]{64}")
 _BLOCKED = Statement(
@@ -41,7 +42,7 @@ def check_digest(sha256: str) -> None:
     """Raise ContentBlocked for a file that is not accepted."""
     with reading(db.engine) as driver:
         if _BLOCKED.run(driver, digest=sha256):
-            raise ContentBlocked
+            raise ContentBlocked(_REFUSED)
 
 
 def read_digest(text: str) -> str:

@@ -1,10 +1,10 @@
 """People in front of the admin pages."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from accounts.conftest import Person, enter
+from conftest import browser
 from flask import Flask
 
 from minifile.identity import UserRole
@@ -22,14 +22,13 @@ def alice(app: Flask) -> Person:
     return enter(app, "Alice", "192.0.2.20", email="alice@example.org")
 
 
-Enter = Callable[..., Person]
-
-
 @pytest.fixture
-def enter_(app: Flask) -> Enter:
-    """Make a user and sign them in."""
+def again(app: Flask) -> Callable[[Person], Person]:
+    """Sign somebody in once more, in another browser."""
 
-    def make(name: str, **given: Any) -> Person:
-        return enter(app, name, "192.0.2.30", **given)
+    def again_(person: Person) -> Person:
+        other = Person(app, browser(app, "192.0.2.9"), person.user)
+        assert other.sign_in().status_code == 303
+        return other
 
-    return make
+    return again_
