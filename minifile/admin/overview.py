@@ -8,7 +8,7 @@ from flask import render_template
 from minifile.admin.blueprint import bp
 from minifile.config.advice import advise
 from minifile.services.history import SampleRecord
-from minifile.services.overview import look_over
+from minifile.services.overview import GROWTH_DAYS, look_over
 from minifile.services.probes import probe_clock, probe_space
 from minifile.values import Level, Verdict
 from minifile.web.current import (
@@ -40,7 +40,7 @@ def show() -> str:
         overview=overview,
         warnings=list(_warnings()),
         bars=_bars(overview.growth),
-        chart_width=len(overview.growth) * _STEP,
+        chart_width=GROWTH_DAYS * _STEP,
         chart_height=_HEIGHT,
     )
 
@@ -62,4 +62,6 @@ def _warnings() -> Sequence[Verdict]:
 def _bars(growth: Sequence[SampleRecord]) -> list[Bar]:
     most = max((sample.size_bytes for sample in growth), default=0) or 1
     heights = [max(1, round(_HEIGHT * sample.size_bytes / most)) for sample in growth]
-    return [Bar(at * _STEP, _HEIGHT - height, height) for at, height in enumerate(heights)]
+    # The last day stands at the right edge.
+    first = GROWTH_DAYS - len(heights)
+    return [Bar(at * _STEP, _HEIGHT - height, height) for at, height in enumerate(heights, first)]
