@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, admin, cli, download, links, site, upload
+from minifile import accounts, admin, api, cli, download, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -58,6 +58,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         links.bp,
         accounts.bp,
         admin.bp,
+        api.bp,
         download.bp,
     ):
         app.register_blueprint(blueprint)
@@ -101,6 +102,7 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.WRONG_SIGN_INS_ADDRESS: settings.rate_wrong_sign_ins_address,
             rate_limits.MAILS: settings.rate_mails,
             rate_limits.REPORTS: settings.rate_reports,
+            rate_limits.REGISTRATIONS: settings.rate_registrations,
         },
         secret_key=settings.secret_key,
     )

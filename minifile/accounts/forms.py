@@ -8,7 +8,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
 )
-from wtforms.validators import DataRequired, EqualTo, Length, Optional
+from wtforms.validators import DataRequired, EqualTo, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from minifile.web.forms import StrictForm
@@ -55,6 +55,12 @@ def _again(name: str) -> PasswordField:
         validators=[EqualTo(name, message="The two passwords differ.")],
         render_kw={"autocomplete": "new-password"},
     )
+
+
+def _check_chosen(_form: object, field: SelectMultipleField) -> None:
+    """Ask for one of several boxes; a required box would have to be ticked itself."""
+    if not field.data:
+        raise ValidationError("Choose at least one scope for the token.")
 
 
 class SignInForm(StrictForm):
@@ -117,7 +123,9 @@ class EmailForm(StrictForm):
     password = PasswordField(
         "Your password",
         validators=[Length(max=_MAX_PASSWORD)],
-        render_kw={"autocomplete": "current-password", "id": "email-password"},
+        # The page has another form, whose fields have ids too.
+        id="email-password",
+        render_kw={"autocomplete": "current-password"},
     )
 
 
@@ -151,7 +159,7 @@ class TokenForm(StrictForm):
         "What it may do",
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
-        validators=[DataRequired("Choose at least one scope for the token.")],
+        validators=[_check_chosen],
     )
     expires_in = SelectField("Valid for", default="30d")
 

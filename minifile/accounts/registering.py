@@ -15,10 +15,11 @@ from minifile.services.invitations import (
     find_invitation,
     invite,
 )
+from minifile.services.rate_limits import REGISTRATIONS
 from minifile.services.users import UserRecord, create_user, find_user
 from minifile.web.addresses import see_other
 from minifile.web.background import run_later
-from minifile.web.current import current_settings, utcnow
+from minifile.web.current import current_rates, current_settings, utcnow, visitor_network
 from minifile.web.forms import answer_form
 from minifile.web.letters import mail_invitation, mail_known_address, sends_mail
 from minifile.web.signing_in import enter_as
@@ -66,12 +67,15 @@ def create() -> Response:
     form = RegisterForm()
 
     def act() -> Response:
+        rates, who = current_rates(), visitor_network()
+        rates.check(REGISTRATIONS, who)
         user = create_user(
             form.name.data or "",
             email=form.email.data or None,
             password=form.password.data or "",
             now=utcnow(),
         )
+        rates.count(REGISTRATIONS, who)
         return _welcome(user, None)
 
     return answer_form(form, act, lambda: _open_page(form))

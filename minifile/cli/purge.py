@@ -8,8 +8,9 @@ from minifile.identity import BY_SHELL
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
+from minifile.services.stale_rows import delete_stale_rows
 from minifile.units import plural, size_in_words
-from minifile.web.current import current_storage, current_terms, utcnow
+from minifile.web.current import current_session_times, current_storage, current_terms, utcnow
 
 
 @click.command("purge")
@@ -26,6 +27,7 @@ def purge() -> None:
     purged = purge_expired(storage=current_storage(), now=started_at)
     note_purge(purged, started_at=started_at, via=BY_SHELL.via, now=utcnow())
     sample_usage(storage=current_storage(), now=utcnow())
+    delete_stale_rows(times=current_session_times(), now=utcnow())
     click.echo(
         f"Purged {plural(purged.links, 'link')} ({size_in_words(purged.size_bytes)})"
         f" and {plural(purged.partial_uploads, 'partial upload')},"

@@ -126,6 +126,8 @@ class Settings(BaseModel):
     rate_reports: RateLimit = 10
     # Mails (resets, confirmations) caused by one address, or going to one, in an hour.
     rate_mails: RateLimit = 10
+    # Accounts made from one address in an hour, where REGISTRATION is open.
+    rate_registrations: RateLimit = 10
     # Who makes accounts: who is invited, or anybody (open).
     registration: Literal["invited", "open"] = "invited"
     # The server that takes our mail: smtp://user:password@host:587?tls=starttls (or tls, none).

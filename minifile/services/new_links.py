@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from minifile.codes import new_code, token_hash
-from minifile.errors import CodeTaken
+from minifile.errors import AccountDeleted, CodeTaken
 from minifile.models import BrowserAccess, File, Link
 from minifile.services.commits import commit
 from minifile.services.custom_codes import take_code
@@ -77,13 +77,17 @@ def save_link(
 def commit_with_code(work: "CodedWork[T]", *, code_length: int, is_chosen: bool = False) -> T:
     """Commit work that may make a link, durably; it is given a new code until one is free.
 
-    Raises Taken where the work uses a code that the sender chose, and that is not free.
+    Raises Taken where the work uses a code that the sender chose, and that is not free, and
+    AccountDeleted when the sender's account went while the bytes were coming.
     """
     while True:
         try:
             return commit(partial(work, code=new_code(code_length)), durable=True)
         except IntegrityError as error:
-            if "code" not in str(error.orig):
+            said = str(error.orig).lower()
+            if "foreign key" in said:
+                raise AccountDeleted from None
+            if "code" not in said:
                 raise
             if is_chosen:
                 raise CodeTaken from None

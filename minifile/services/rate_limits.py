@@ -51,6 +51,7 @@ WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
 REPORTS = "reports"
 MAILS = "mails asked for"
+REGISTRATIONS = "accounts made"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
@@ -62,6 +63,7 @@ WINDOWS = {
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
     REPORTS: timedelta(hours=1),
     MAILS: timedelta(hours=1),
+    REGISTRATIONS: timedelta(hours=1),
 }
 
 

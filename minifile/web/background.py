@@ -24,6 +24,12 @@ def run_later(work: Callable[[], object]) -> None:
     _pool(os.getpid()).submit(_run, current_application(), work)
 
 
+def finish() -> None:
+    """Wait until all of it is done: before the database is closed."""
+    _pool(os.getpid()).shutdown()
+    _pool.cache_clear()
+
+
 @cache
 def _pool(_process: int) -> ThreadPoolExecutor:
     # A fork inherits no threads, so each process has a pool of its own.

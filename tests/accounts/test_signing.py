@@ -4,6 +4,7 @@ import re
 
 import pytest
 from accounts.conftest import NEW_PASSWORD, PASSWORD, Person, enter, make_user
+from cast import row_counts
 from conftest import browser, shell
 from flask import Flask
 
@@ -216,6 +217,19 @@ def test_every_form_needs_its_token(alice: Person, path: str, token: str | None)
 
     assert answer.status_code == 400
     assert "could not be checked" in answer.text
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_no_form_takes_a_field_that_it_does_not_have(alice: Person, path: str):
+    before = row_counts(alice.app)
+
+    answer = alice.send(path, page="/account/", role="admin")
+
+    # Without an open instance, or a token that holds, there is no such form.
+    expected = {"/register": 404, "/invite/token": 404, "/account/email/token": 410}
+    assert answer.status_code == expected.get(path, 422)
+    assert row_counts(alice.app) == before
+    assert alice.is_signed_in
 
 
 def test_the_forms_above_are_all_there_are(app: Flask):

@@ -106,8 +106,7 @@ def test_the_browser_that_made_it_reads_why_in_its_list(app: Flask, admin: Perso
 
     listed = client.get("/links/")
 
-    assert "It is malware." in listed.text
-    assert "taken down" in listed.text
+    assert "Taken down: It is malware." in listed.text
 
 
 def test_the_holder_of_the_owner_token_reads_why_too(app: Flask, admin: Person, link: Sent):

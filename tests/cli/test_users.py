@@ -40,6 +40,7 @@ def user(app: Flask, name: str) -> User:
         return row
 
 
+@pytest.mark.sqlite
 def test_the_first_admin_is_made_before_the_server_was_ever_started(tmp_path: Path):
     environment = environment_of(instance_path=str(tmp_path / "new"))
 
@@ -59,6 +60,7 @@ def test_the_password_is_asked_for_twice_and_not_shown(app: Flask):
     assert user(app, "Alice").role == "user"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("name", "password", "words"),
     [
@@ -202,6 +204,7 @@ def test_links_go_to_somebody_or_are_kept_or_deleted(app: Flask, links: str):
     assert user(app, "Alice").disabled_at is None
 
 
+@pytest.mark.sqlite
 def test_the_last_admin_stays(run: Run, app: Flask):
     make(app, "Root", "--admin")
 
@@ -236,6 +239,7 @@ def test_what_a_shell_does_is_written_down_as_such(app: Flask):
     ]  # fmt: skip
 
 
+@pytest.mark.sqlite
 def test_an_unknown_user_is_said_so(run: Run):
     done = run("user", "disable", "Nobody")
 

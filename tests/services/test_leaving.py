@@ -1,19 +1,20 @@
 """A user leaves: links deleted, kept or given; nothing left that names them; one admin stays."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cast import kept_bytes
 from conftest import NOW
 from flask import Flask
-from services.making import at_once, begin, make_link, storage_of
+from services.making import ALICE, at_once, begin, make_link, storage_of
 from sqlalchemy import Column, select
 
 from minifile.codes import token_hash
-from minifile.errors import BadOption, LastAdmin, MinifileError, NotFound
+from minifile.errors import AccountDeleted, BadOption, LastAdmin, MinifileError, NotFound
 from minifile.extensions import Base, db
-from minifile.identity import BY_SHELL, Actor, UserRole
+from minifile.identity import BY_SHELL, Account, Actor, Scope, UserRole
 from minifile.models import (
     ApiToken,
     AuditEntry,
@@ -32,7 +33,9 @@ from minifile.models import (
 )
 from minifile.services.invitations import invite
 from minifile.services.leaving import LinksFate, delete_user
+from minifile.services.uploads import Incoming, receive_upload
 from minifile.services.users import UserRecord, change_role, create_user, disable_user, get_user
+from minifile.values import UploadOptions
 
 PASSWORD = "correct horse battery staple"
 LATER = NOW.replace(year=2027)
@@ -289,3 +292,24 @@ def test_an_invitation_to_an_address_that_has_an_account_is_refused(here: Flask)
 
     with pytest.raises(BadOption, match="Another user has this e-mail address"):
         invite(email="ALICE@example.org", actor=BY_SHELL, now=NOW)
+
+
+def test_an_upload_that_ends_after_its_account_is_refused_and_leaves_nothing(everywhere: Flask):
+    alice = make("Alice")
+    account = Account(alice.id, alice.name, alice.role, frozenset(Scope), session_id=1)
+
+    def chunks():
+        yield b"first"
+        leave(everywhere, alice)
+        yield b"second"
+
+    instance = everywhere.extensions["minifile"]
+    with pytest.raises(AccountDeleted):
+        receive_upload(
+            iter([Incoming("a.txt", None, chunks())]), UploadOptions,
+            replace(ALICE, account=account), declared_bytes=None, rates=instance.rates,
+            limits=instance.settings.limits, storage=instance.storage, now=lambda: NOW,
+        )  # fmt: skip
+
+    assert kept_bytes(everywhere) == {}
+    assert db.session.scalars(select(Link.id)).all() == []
