@@ -96,6 +96,7 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.WRONG_PASSWORDS: settings.rate_wrong_passwords,
             rate_limits.WRONG_PASSWORDS_LINK: settings.rate_wrong_passwords_link,
             rate_limits.UNKNOWN_CODES: settings.rate_unknown_codes,
+            rate_limits.UNKNOWN_USERS: settings.rate_unknown_users,
             rate_limits.UPLOADS: settings.rate_uploads,
             rate_limits.PARTIAL_UPLOADS: settings.rate_partial_uploads,
             rate_limits.WRONG_SIGN_INS: settings.rate_wrong_sign_ins,

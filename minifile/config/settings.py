@@ -118,6 +118,8 @@ class Settings(BaseModel):
     rate_uploads: RateLimit = 300
     # Resumable uploads begun from one address in a minute.
     rate_partial_uploads: RateLimit = 3000
+    # Names or addresses of no user, with which one user wanted to share, in 10 minutes.
+    rate_unknown_users: RateLimit = 30
     # Wrong passwords for one user from one address in 15 minutes.
     rate_wrong_sign_ins: RateLimit = 10
     # Wrong sign-ins from one address, whatever the names, in 15 minutes.

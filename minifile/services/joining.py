@@ -21,6 +21,7 @@ from minifile.policy.names import natural_order, number_equal_names
 from minifile.services.bundle_rows import count_complete
 from minifile.services.custom_codes import is_taken, take_code
 from minifile.services.new_links import insert_link
+from minifile.services.new_shares import Shares, insert_shares, read_shares
 from minifile.services.partials import Terms, read_members
 from minifile.services.quotas import count_upload
 from minifile.services.records import read_made_link
@@ -51,6 +52,7 @@ class LinkOptions:
     owner_id: int | None
     is_private: bool
     custom_code: str | None
+    shares: Shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def options_of(row: PartialRecord) -> LinkOptions:
         owner_id=row.owner_id,
         is_private=row.is_private,
         custom_code=row.custom_code,
+        shares=read_shares(row.grant_to, row.recipients),
     )
 
 
@@ -153,6 +156,7 @@ def make_link(
         is_private=options.is_private,
     )
     link = insert_link(driver, draft, options.owner_hash)
+    insert_shares(options.shares, driver, link, code_length=terms.limits.code_length, now=now)
     for row in rows:
         if not _JOIN.run(driver, row_id=row.id, new_link_id=link.id):
             raise UploadHeld

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from minifile.extensions import db, release_connection
-from minifile.models import BrowserAccess, Delivery, File, Link, PartialUpload, Slot
+from minifile.models import BrowserAccess, Delivery, File, Grant, Link, PartialUpload, Slot
 from minifile.services.clients import destroy_old_salts
 from minifile.services.expiry import purge_partial_uploads
 from minifile.services.handovers import is_being_fetched
@@ -92,6 +92,7 @@ def purge_at_once(wanted: ColumnElement[bool], *, storage: Storage, now: datetim
 def _delete_marked(batches: Iterator[Sequence[int]], storage: Storage) -> Purged:
     links = size_bytes = 0
     for ids in batches:
+        _delete_children(ids)
         _delete_history(ids)
         size_bytes += _delete_files(ids, storage)
         links += _delete_links(ids)
@@ -106,7 +107,8 @@ def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
     """
     yield from _left_batches(true())
     for is_over in (is_revoked(now), is_expired(now)):
-        is_due = and_(is_over, ~is_link_being_fetched(now))
+        # Child links go with their parents, whose state and expiry they share.
+        is_due = and_(is_over, Link.parent_id.is_(None), ~is_link_being_fetched(now))
         while ids := read_page(select(Link.id).where(is_due), BATCH):
             yield _mark(ids, is_due, now)
 
@@ -146,9 +148,12 @@ def is_expired(now: datetime) -> ColumnElement[bool]:
 
 
 def is_link_being_fetched(now: datetime) -> ColumnElement[bool]:
-    """Ask whether somebody is fetching the link, or may with an address that was handed out."""
+    """Ask whether somebody is fetching files of the link, or may with an address handed out.
+
+    By which link does not matter: a recipient's leads to the files of its parent.
+    """
     return exists().where(
-        Slot.link_id == Link.id, Delivery.slot_id == Slot.id, is_being_fetched(now)
+        File.link_id == Link.id, Delivery.file_id == File.id, is_being_fetched(now)
     )
 
 
@@ -171,15 +176,28 @@ def _mark(ids: Sequence[int], is_due: ColumnElement[bool], now: datetime) -> Seq
 
 @contextmanager
 def _holding(links: Sequence[int], *, durable: bool = False) -> Iterator[Session]:
-    """Run a transaction that holds some links, and rest.
+    """Run a transaction that holds some links and their children, and rest.
 
     It need not be durable once they are marked: rows that a power cut brings back are purged again.
     """
     with unhurried_transaction(durable=durable) as session:
         # In one order for all who hold several, or two purges might wait for one another.
-        rows = select(Link.id).where(Link.id.in_(links)).order_by(Link.id)
+        held = or_(Link.id.in_(links), Link.parent_id.in_(links))
+        rows = select(Link.id).where(held).order_by(Link.id)
         session.execute(rows.with_for_update())
         yield session
+
+
+def _delete_children(links: Sequence[int]) -> None:
+    """Delete the child links of marked links; they hold no file."""
+    for children in pages_until_gone(select(Link.id).where(Link.parent_id.in_(links))):
+        _delete_history(children)
+        with _holding(children) as session:
+            session.execute(
+                delete(Link)
+                .where(Link.id.in_(children))
+                .execution_options(synchronize_session=False)
+            )
 
 
 def _delete_history(links: Sequence[int]) -> None:
@@ -188,6 +206,7 @@ def _delete_history(links: Sequence[int]) -> None:
         _delete_rows(links, Delivery.id, Delivery.slot_id.in_(slots))
         _delete_rows(links, Slot.id, Slot.id.in_(slots))
     _delete_rows(links, BrowserAccess.id, BrowserAccess.link_id.in_(links))
+    _delete_rows(links, Grant.id, Grant.link_id.in_(links))
     _delete_rows(links, PartialUpload.id, PartialUpload.link_id.in_(links))
 
 

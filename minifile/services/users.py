@@ -119,6 +119,11 @@ def find_row(name_or_email: str) -> User | None:
 MAX_ASKED = 300
 
 
+def has_users() -> bool:
+    """Say whether there is any account on this instance."""
+    return db.session.execute(select(User.id).limit(1)).first() is not None
+
+
 def get_user(user_id: int) -> UserRecord:
     """Return the user. Raises NotFound."""
     row = db.session.get(User, user_id, populate_existing=True)

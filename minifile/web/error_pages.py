@@ -11,6 +11,8 @@ from werkzeug.exceptions import NotFound as RouteNotFound
 
 from minifile import errors
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
+from minifile.services.users import has_users
+from minifile.web.current import current_account
 from minifile.web.error_notes import note_error
 from minifile.web.negotiate import answer_format
 
@@ -87,7 +89,9 @@ def answer_refusal(error: errors.MinifileError) -> Response:
         message = _SORRY
     if isinstance(error, _NOTED):
         note_error(type(error).__name__)
-    response = say(status, title, message)
+    # The same for all unknown addresses, so that it tells nothing of any of them.
+    asks_who = isinstance(error, errors.LinkNotFound) and _could_sign_in()
+    response = say(status, title, message, asks_who=asks_who)
     if isinstance(error, errors.SignInNeeded):
         response.headers["WWW-Authenticate"] = 'Bearer realm="minifile"'
     say_when_to_retry(response, error)
@@ -112,11 +116,16 @@ def say_when_to_retry(response: Response, error: errors.MinifileError) -> None:
         response.headers["Retry-After"] = "1"
 
 
-def say(status: int, title: str, message: str) -> Response:
-    """Return an error as a page, as a problem (RFC 9457) or as one line of text."""
+def say(status: int, title: str, message: str, *, asks_who: bool = False) -> Response:
+    """Return an error as a page, as a problem (RFC 9457) or as one line of text.
+
+    With `asks_who` the page says that signing in may help.
+    """
     chosen = answer_format()
     if chosen == "html":
-        page = render_template("error.html", status=status, title=title, message=message)
+        page = render_template(
+            "error.html", status=status, title=title, message=message, asks_who=asks_who
+        )
         response = make_response(page, status)
     elif chosen == "json":
         response = jsonify(type="about:blank", title=title, status=status, detail=message)
@@ -126,6 +135,15 @@ def say(status: int, title: str, message: str) -> Response:
         response = Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
     response.vary.update(("Accept", "User-Agent"))
     return response
+
+
+def _could_sign_in() -> bool:
+    """Say whether somebody asks who is not signed in, but could be."""
+    try:
+        return current_account() is None and has_users()
+    except (errors.MinifileError, *DATABASE_UNAVAILABLE):
+        # An error page says what is wrong, and must not fail over it again.
+        return False
 
 
 def _answer_http_error(error: HTTPException) -> Response:

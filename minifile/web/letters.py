@@ -4,7 +4,7 @@ An address in a mail begins with PUBLIC_URL and nothing else: a stranger who ask
 reset chooses the Host of that request, and must not choose where its secret leads.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app
 
@@ -74,11 +74,25 @@ def mail_confirmation(to: str, path: str, lifetime: timedelta) -> bool:
     )
 
 
-def _send(to: str, subject: str, sentence: str, path: str, ending: str) -> bool:
+def mail_child_link(to: str, sender: str, path: str, expires_at: datetime) -> bool:
+    """Send a recipient the link that is theirs alone; say whether that worked."""
+    return _send(
+        to,
+        f"{sender} has sent you files",
+        f"{sender} has sent you files. They are at this address, which is for you alone:",
+        path,
+        f"It works until {expires_at:%d %B %Y at %H:%M} UTC.",
+        "If you do not know who that is, leave it alone.",
+    )
+
+
+def _send(
+    to: str, subject: str, sentence: str, path: str, ending: str, unasked: str = _UNASKED
+) -> bool:
     settings = current_settings()
     mailer = mailer_of(settings)
     if mailer is None:
         return False
     address = (settings.public_url or "").rstrip("/") + path
-    text = "\n\n".join(filter(None, (sentence, address, ending, _UNASKED)))
+    text = "\n\n".join(filter(None, (sentence, address, ending, unasked)))
     return send_mail(mailer, Mail(to, f"{subject} · {current_app.name}", f"{text}\n"), now=utcnow())
