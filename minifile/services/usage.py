@@ -74,8 +74,13 @@ def measure_usage(*, storage: Storage, now: datetime) -> Usage:
 
 def count_standings(now: datetime) -> dict[str, int]:
     """Return how many links are open, exhausted, expired, revoked and taken down."""
-    is_open, is_revoked = Link.state == LinkState.OPEN, Link.state == LinkState.REVOKED
-    is_live, is_taken_down = is_open & (Link.expires_at > now), Link.takedown_reason.is_not(None)
+    is_link = Link.parent_id.is_(None)
+    is_open = is_link & (Link.state == LinkState.OPEN)
+    is_revoked = is_link & (Link.state == LinkState.REVOKED)
+    is_live, is_taken_down = (
+        is_open & (Link.expires_at > now),
+        is_link & Link.takedown_reason.is_not(None),
+    )
     is_used_up = Link.max_downloads.is_not(None) & (Link.download_count >= Link.max_downloads)
     standings = {
         "open": is_live & ~is_used_up,

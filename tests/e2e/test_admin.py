@@ -61,7 +61,7 @@ def test_a_report_leads_to_a_takedown_that_visitor_and_owner_read(
     expect(bob.get_by_role("heading", name="Thank you")).to_be_visible()
 
     sign_in(root, serving.url, "Root")
-    root.get_by_text("Signed in as").click()
+    root.locator(".menu summary").click()
     root.get_by_role("link", name="Admin 1 open reports").click()
     root.get_by_role("link", name="Reports 1 open").click()
     expect(root.get_by_text("It asks for my password.")).to_be_visible()
