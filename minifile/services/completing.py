@@ -22,6 +22,7 @@ from minifile.errors import (
 from minifile.policy.types import check_type, media_type
 from minifile.services.bundle_rows import hold_bundle
 from minifile.services.checksums import Checksums
+from minifile.services.digests import check_digest
 from minifile.services.holding import held
 from minifile.services.joining import Progress, join_if_due, link_of
 from minifile.services.new_links import commit_with_code
@@ -136,6 +137,7 @@ def _with_sums(
     check_content(row.filename, head, terms.limits)
     if sums is None or sums.size_bytes != row.length:
         sums = _read_again(row, terms.storage)
+    check_digest(sums.sha256())
     return replace(
         row,
         sha256=sums.sha256(),
