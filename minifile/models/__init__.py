@@ -6,7 +6,7 @@ from minifile.models.browser_access import BrowserAccess
 from minifile.models.client_salt import ClientSalt
 from minifile.models.delivery import Delivery
 from minifile.models.file import File
-from minifile.models.file_request import FileRequest, Submission
+from minifile.models.file_request import FileRequest, RequestAccess, Submission
 from minifile.models.grant import Grant
 from minifile.models.invitation import Invitation
 from minifile.models.lease import Lease
@@ -42,6 +42,7 @@ __all__ = [
     "PasswordReset",
     "RemovedBlob",
     "Report",
+    "RequestAccess",
     "Reservation",
     "Slot",
     "Submission",

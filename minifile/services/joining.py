@@ -23,6 +23,7 @@ from minifile.services.new_links import insert_link
 from minifile.services.partials import Terms, read_members
 from minifile.services.records import read_made_link
 from minifile.services.statements import Driver, Statement, reading
+from minifile.services.submission_rows import Sender, hand_in
 from minifile.services.uploads import NewLink
 from minifile.values import FileRecord, LinkRecord, LinkState, PartialRecord, PartialState
 
@@ -49,6 +50,12 @@ class LinkOptions:
     owner_id: int | None
     is_private: bool
     custom_code: str | None
+    sender_name: str | None = None
+    """Who sends it to a file request; the note is then what they say."""
+
+    @property
+    def sender(self) -> Sender:
+        return Sender(self.owner_hash, self.sender_name, self.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ def options_of(row: PartialRecord) -> LinkOptions:
         owner_id=row.owner_id,
         is_private=row.is_private,
         custom_code=row.custom_code,
+        sender_name=row.sender_name,
     )
 
 
@@ -144,7 +152,12 @@ def make_link(
         owner_id=options.owner_id,
         is_private=options.is_private,
     )
-    link = insert_link(driver, draft, options.owner_hash)
+    request_id = rows[0].file_request_id
+    if request_id is None:
+        link = insert_link(driver, draft, options.owner_hash)
+    else:
+        handed_in = hand_in(driver, request_id, draft, options.sender, terms.limits, now)
+        link = handed_in.link
     for row in rows:
         if not _JOIN.run(driver, row_id=row.id, new_link_id=link.id):
             raise UploadHeld

@@ -23,7 +23,7 @@ from minifile.policy.limits import (
     check_space,
 )
 from minifile.policy.names import clean_path, number_equal_names
-from minifile.policy.types import check_type, media_type
+from minifile.policy.types import check_file_type, media_type
 from minifile.services.checksums import Checksums
 from minifile.services.new_links import save_link
 from minifile.services.ownership import check_scope
@@ -136,7 +136,7 @@ def receive_upload(
     release_connection()
     rules = Rules(limits, storage, expected_sha256)
     with storage.batch() as batch:
-        stored = _with_names_that_differ(store_files(files, batch, rules))
+        stored = with_names_that_differ(store_files(files, batch, rules))
         options = read_options()
         check_options(options, limits=limits)
         owner_token = new_token()
@@ -168,7 +168,8 @@ def store_files(
     return rows
 
 
-def _with_names_that_differ(rows: Sequence[FileRecord]) -> list[FileRecord]:
+def with_names_that_differ(rows: Sequence[FileRecord]) -> list[FileRecord]:
+    """Return the files of a new link with a number in names that are there already."""
     names = number_equal_names([row.filename for row in rows])
     return [replace(row, filename=name) for row, name in zip(rows, names, strict=True)]
 
@@ -228,10 +229,7 @@ class _Meter:
                 self._check_type()
 
     def _check_type(self) -> None:
-        allowed, blocked = self._rules.limits.allowed_types, self._rules.limits.blocked_types
-        # Looking for signatures is not free: `media_type` does it once in any case.
-        if allowed or blocked:
-            check_type(self._filename, self.head, allowed=allowed, blocked=blocked)
+        check_file_type(self._filename, self.head, self._rules.limits)
 
     def _count(self, chunk: Chunk) -> None:
         size_bytes = self._sums.size_bytes + len(chunk)

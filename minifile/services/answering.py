@@ -1,0 +1,74 @@
+"""Answering a file request: who sends, as whom it counts, and what is judged besides."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from minifile.errors import NotFound, QuotaExceeded, RequestFull
+from minifile.extensions import db
+from minifile.policy.file_requests import check_room
+from minifile.services.partials import Terms
+from minifile.services.request_rows import RequestRecord, read_request_of, read_room
+from minifile.services.statements import reading
+from minifile.services.submission_rows import Sender
+from minifile.values import Account, Limits, PartialRecord, Scope, Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Which file request an upload is sent to, and by whom."""
+
+    request_id: int
+    sender: Sender
+
+
+def owner_account(request: RequestRecord) -> Account:
+    """Return the owner, as who sends: all that arrives is theirs and counts on their quota."""
+    return Account(request.owner_id, "", request.owner_role, frozenset({Scope.UPLOAD}))
+
+
+def as_owner(request: RequestRecord, visitor: Visitor) -> Visitor:
+    """Return the visitor with the owner's right to upload, and with nothing of their own."""
+    return replace(
+        visitor, browser=None, password=None, owner_token=None, account=owner_account(request)
+    )
+
+
+def limits_in(request: RequestRecord, limits: Limits) -> Limits:
+    """Return the limits of the owner, narrowed to what the file request takes."""
+    sizes = filter(None, (limits.max_file_size, request.max_file_size, request.max_size))
+    return replace(
+        limits,
+        max_file_size=min(sizes, default=0),
+        max_link_size=min(limits.max_link_size, request.max_size or limits.max_link_size),
+        max_link_files=min(limits.max_link_files, request.max_files or limits.max_link_files),
+        requested_types=request.allowed_types,
+    )
+
+
+def terms_of_upload(row: PartialRecord, terms: Terms) -> Terms:
+    """Return the terms for an upload that was begun: also those of its file request."""
+    if row.file_request_id is None:
+        return terms
+    with reading(db.engine) as driver:
+        request = read_request_of(driver, row.file_request_id)
+    if request is None:
+        raise NotFound("The file request of this upload is not there any more.")
+    return replace(terms, limits=replace(terms.limits, requested_types=request.allowed_types))
+
+
+def check_answer(request: RequestRecord, files: int, size_bytes: int, now: datetime) -> None:
+    """Judge, before a byte is read, whether so much has room. Raises RequestFull."""
+    check_room(read_room(request, now), files, size_bytes)
+
+
+@contextmanager
+def owners_quota_untold() -> Iterator[None]:
+    """Say of a full quota only that there is no room: its numbers are not the sender's business."""
+    try:
+        yield
+    except QuotaExceeded:
+        raise RequestFull(
+            "Whoever asks for these files has no room left for them just now. Tell them so."
+        ) from None
