@@ -80,7 +80,7 @@ class RequestForm(FlaskForm):
         filters=[_strip],
         render_kw={"placeholder": "no limit of its own", "autocomplete": "off"},
     )
-    expires_in = SelectField("Open for", default=write_duration(DEFAULT_OPEN), choices=_CHOICES)
+    expires_in = SelectField("Open for", default=write_duration(DEFAULT_OPEN))
     custom_expires_in = StringField(
         "Or open for",
         filters=[_strip],
@@ -90,6 +90,15 @@ class RequestForm(FlaskForm):
         "Password", render_kw={"autocomplete": "new-password", "placeholder": "none"}
     )
     asks_who = BooleanField("Ask senders for their name and a message")
+
+    def __init__(self, **defaults: Any) -> None:
+        super().__init__(**defaults)  # type: ignore[no-untyped-call]
+        self.expires_in.choices = self.choices()
+
+    @staticmethod
+    def choices() -> list[tuple[str, str]]:
+        """Return how long a file request may be open, as (value, words)."""
+        return _CHOICES
 
     def sent(self) -> RequestFields:
         """Return what was asked for, after validation. Raises BadOption."""
@@ -111,12 +120,17 @@ class RequestForm(FlaskForm):
 class EditRequestForm(RequestForm):
     """Changes a file request: an empty choice and an empty password leave things as they are."""
 
-    expires_in = SelectField("Open for", default="", choices=[("", "as it is now"), *_CHOICES])
+    expires_in = SelectField("Open for", default="")
     password = PasswordField(
         "New password",
         render_kw={"autocomplete": "new-password", "placeholder": "as it is now"},
     )
     remove_password = BooleanField("Remove the password")
+
+    @staticmethod
+    def choices() -> list[tuple[str, str]]:
+        """Return the same, with none, which leaves it as it is."""
+        return [("", "as it is now"), *_CHOICES]
 
 
 def form_of(found: RequestRecord) -> EditRequestForm:

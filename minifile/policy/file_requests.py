@@ -11,7 +11,7 @@ from minifile.units import duration_in_words, plural, size_in_words
 MAX_TITLE = 200
 MAX_TEXT = 4000
 MAX_NAME = 200
-MAX_MESSAGE = 2000
+MAX_MESSAGE = 500
 MAX_TYPES = 50
 MAX_NUMBER = 1_000_000_000
 MAX_SIZE = 2**50

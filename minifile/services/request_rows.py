@@ -79,7 +79,10 @@ _COMING = Statement(
         func.coalesce(func.sum(func.coalesce(PartialUpload.length, PartialUpload.offset)), 0),
     ).where(
         PartialUpload.file_request_id == bindparam("request_id"),
-        PartialUpload.state.in_([PartialState.OPEN.value, PartialState.COMPLETE.value]),
+        or_(
+            PartialUpload.state == PartialState.OPEN.value,
+            PartialUpload.state == PartialState.COMPLETE.value,
+        ),
         PartialUpload.expires_at > bindparam("at"),
     )
 )

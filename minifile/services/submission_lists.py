@@ -1,5 +1,6 @@
 """Submissions as the owner of a file request sees them: list, seen, delete."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -87,9 +88,10 @@ def as_one_link(request: RequestRecord, submissions: Sequence[SubmissionRecord])
 
 
 def _folder(submission: SubmissionRecord) -> str:
-    name = clean_filename((submission.sender_name or "").replace("/", " ").replace("\\", " "))
-    named = submission.sender_name is not None and name != FALLBACK_NAME
-    return f"{submission.number:03} {name}" if named else f"{submission.number:03}"
+    words = re.sub(r"[/\\\s]+", " ", submission.sender_name or "")
+    name = clean_filename(words)
+    is_named = submission.sender_name is not None and name != FALLBACK_NAME
+    return f"{submission.number:03} {name}" if is_named else f"{submission.number:03}"
 
 
 def mark_seen(submissions: Sequence[SubmissionRecord], *, now: datetime) -> None:
