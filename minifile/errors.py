@@ -193,6 +193,13 @@ class Taken(BadOption):
     """A name, an address or a code is somebody else's already."""
 
 
+class CodeTaken(Taken):
+    """A custom code that a link has, or had."""
+
+    def __init__(self) -> None:
+        super().__init__("This code is taken. Choose another one.")
+
+
 class BadUpload(MinifileError):
     """The body of an upload is not whole, or holds no file."""
 

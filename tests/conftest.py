@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,17 +116,20 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def any_database_app(
+def make_any_app(
     request: pytest.FixtureRequest, make_app: Callable[..., Flask]
-) -> Iterator[Flask]:
-    """The application on SQLite, and once more on PostgreSQL."""
+) -> Callable[..., Flask]:
+    """Make applications as `make_app` does, on SQLite, and once more on PostgreSQL."""
     if request.param == "sqlite":
-        yield make_app()
-        return
+        return make_app
     make: Callable[[], str] = request.getfixturevalue("make_postgres_database")
-    app = make_app(database_url=make(), secret_key=SECRET_KEY)
-    yield app
-    dispose(app)
+    return partial(make_app, database_url=make(), secret_key=SECRET_KEY)
+
+
+@pytest.fixture
+def any_database_app(make_any_app: Callable[..., Flask]) -> Flask:
+    """The application on SQLite, and once more on PostgreSQL."""
+    return make_any_app()
 
 
 def dispose(app: Flask) -> None:

@@ -22,8 +22,9 @@ from minifile.config.urls import (
     check_rate_limit_url,
     check_storage_url,
 )
+from minifile.identity import Allowance
 from minifile.units import parse_size, read_duration, read_grace, read_off, split
-from minifile.values import Allowance, Limits
+from minifile.values import Limits
 
 # Threads of a server process whose own number is not known (see server/sizing.py for ours).
 DEFAULT_THREADS = 200
@@ -187,8 +188,11 @@ class Settings(BaseModel):
             anyone_may_upload=self.upload_access == "anyone",
         )
 
-    def allowance(self, role: str) -> Allowance:
-        """Return what users of a role may have, or with `anonymous` who is not signed in."""
-        return Allowance(
-            **{field.name: getattr(self, f"{role}_{field.name}") for field in fields(Allowance)}
-        )
+    @property
+    def allowances(self) -> dict[str, Allowance]:
+        """What users of each role may have, and under `anonymous` who is not signed in."""
+        names = [field.name for field in fields(Allowance)]
+        return {
+            role: Allowance(**{name: getattr(self, f"{role}_{name}") for name in names})
+            for role in ("anonymous", "user", "admin")
+        }

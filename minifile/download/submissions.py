@@ -4,10 +4,10 @@ from flask import Response, g
 
 from minifile.download.bytes_answer import answer_archive
 from minifile.errors import NotFound
+from minifile.identity import Scope
 from minifile.services.downloads import Reading
 from minifile.services.file_requests import find_own_request
 from minifile.services.submission_lists import as_one_link, list_submissions
-from minifile.values import Scope
 from minifile.web.current import (
     current_rates,
     current_visitor,

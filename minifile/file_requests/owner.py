@@ -13,6 +13,7 @@ from minifile.file_requests.forms import (
     form_of,
     refuse_unknown,
 )
+from minifile.identity import Scope
 from minifile.services.file_requests import (
     PAGE,
     change_request,
@@ -28,7 +29,6 @@ from minifile.services.submission_lists import (
     PAGE as SUBMISSIONS,
 )
 from minifile.services.submission_lists import delete_submission, list_submissions, mark_seen
-from minifile.values import Scope
 from minifile.web.addresses import see_other
 from minifile.web.answering import limits_of_request
 from minifile.web.current import (

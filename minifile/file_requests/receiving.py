@@ -8,11 +8,11 @@ from flask import Response, g, request
 from minifile.codes import new_token, token_hash
 from minifile.errors import BadOption
 from minifile.file_requests import answers
+from minifile.services.storing import Incoming
 from minifile.services.submission_rows import HandedIn, Sender
 from minifile.services.submissions import finish_submission, receive_submission
-from minifile.services.uploads import Incoming
 from minifile.web.answering import Answering
-from minifile.web.bodies import FORM_OVERHEAD, begin_body, form_files
+from minifile.web.bodies import FORM_OVERHEAD, LIKELY_OVERHEAD, begin_body, form_files
 from minifile.web.current import (
     current_rates,
     current_storage,
@@ -69,7 +69,7 @@ def receive_form(found: Answering) -> Response:
     form = _Form(parts, found)
     sender = _SenderReader(found, form.fields)
     try:
-        handed_in = _receive(found, form.files(), sender)
+        handed_in = _receive(found, form.files(), sender, LIKELY_OVERHEAD)
     except _NamesBundle:
         handed_in = _finish(found, form.fields, sender)
     return _answer(found, handed_in, sender)
@@ -103,7 +103,9 @@ class _SenderReader:
         return replace(said, sender_hash=token_hash(self.new_token))
 
 
-def _receive(found: Answering, files: Iterator[Incoming], sender: _SenderReader) -> HandedIn:
+def _receive(
+    found: Answering, files: Iterator[Incoming], sender: _SenderReader, overhead_bytes: int = 0
+) -> HandedIn:
     with current_transfers().running(found.visitor.rate_address):
         return receive_submission(
             found.request,
@@ -111,6 +113,7 @@ def _receive(found: Answering, files: Iterator[Incoming], sender: _SenderReader)
             sender.read,
             found.uploader,
             declared_bytes=g.body.size_bytes,
+            overhead_bytes=overhead_bytes,
             rates=current_rates(),
             limits=found.limits,
             storage=current_storage(),

@@ -8,13 +8,12 @@ from minifile.services.link_files import add_files
 from minifile.units import plural
 from minifile.values import LinkRecord, Visitor
 from minifile.web.addresses import file_as_json, short_link
-from minifile.web.bodies import FORM_OVERHEAD, begin_body, form_files
+from minifile.web.bodies import FORM_OVERHEAD, LIKELY_OVERHEAD, begin_body, form_files
 from minifile.web.current import (
-    current_limits,
     current_rates,
-    current_settings,
     current_storage,
     current_transfers,
+    limits_for,
     utcnow,
 )
 from minifile.web.multipart import read_parts
@@ -34,7 +33,8 @@ def receive(link: LinkRecord, visitor: Visitor, owner_token: str | None) -> Resp
 
 
 def _receive(link: LinkRecord, visitor: Visitor, owner_token: str | None) -> Response:
-    body = begin_body(current_settings().max_link_size + FORM_OVERHEAD)
+    limits = limits_for(link.owner_id)
+    body = begin_body(limits.max_link_size + FORM_OVERHEAD)
     parts = read_parts(request.headers.get("Content-Type", ""), body.buffers())
     with current_transfers().running(visitor.rate_address):
         added = add_files(
@@ -42,8 +42,9 @@ def _receive(link: LinkRecord, visitor: Visitor, owner_token: str | None) -> Res
             form_files(parts, _ignore),
             visitor,
             declared_bytes=body.size_bytes,
+            overhead_bytes=LIKELY_OVERHEAD,
             rates=current_rates(),
-            limits=current_limits(),
+            limits=limits,
             storage=current_storage(),
             now=utcnow,
         )

@@ -26,7 +26,7 @@ from minifile.services.progress import read_progress
 from minifile.services.uploads import parse_lifetime
 from minifile.values import LinkRecord, LinkState
 from minifile.web.addresses import private_address, see_other, short_link
-from minifile.web.current import current_limits, current_settings, current_storage, utcnow
+from minifile.web.current import current_settings, current_storage, limits_for, utcnow
 from minifile.web.error_pages import say_when_to_retry, status_of
 from minifile.web.lifetimes import lifetime_choices
 from minifile.web.qr import qr_markup
@@ -107,7 +107,7 @@ def _edit(link: LinkRecord, form: EditLinkForm, owner_token: str | None) -> Resp
         password=form.password.data or None,
         remove_password=form.remove_password.data,
     )
-    change_link(link, changes, limits=current_limits(), now=utcnow())
+    change_link(link, changes, limits=limits_for(link.owner_id), now=utcnow())
     return done("Saved.", link, owner_token)
 
 
@@ -131,7 +131,7 @@ def _revoke(link: LinkRecord, owner_token: str | None) -> Response:
 
 
 def _undo(link: LinkRecord, owner_token: str | None) -> Response:
-    undo_revoke(link, now=utcnow())
+    undo_revoke(link, limits=limits_for(link.owner_id), now=utcnow())
     return done("The link works again.", link, owner_token)
 
 

@@ -39,7 +39,7 @@ def clean_name(name: str) -> str:
 
 def name_key(name: str) -> str:
     """Return what names are compared by: equal for names that look alike."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
+    folded = unicodedata.normalize("NFKC", as_text(name)).casefold()
     seen = unicodedata.normalize("NFD", "".join(folded.split()))
     return "".join(_look(char) for char in seen)[:255]
 
@@ -58,7 +58,7 @@ def clean_email(address: str) -> str:
 
 def email_key(address: str) -> str:
     """Return what addresses are compared by; no mail host tells capitals apart."""
-    return unicodedata.normalize("NFKC", address.strip()).casefold()[:MAX_EMAIL]
+    return unicodedata.normalize("NFKC", as_text(address).strip()).casefold()[:MAX_EMAIL]
 
 
 def check_new_password(password: str, about: Sequence[str] = ()) -> None:
@@ -77,6 +77,11 @@ def check_new_password(password: str, about: Sequence[str] = ()) -> None:
     known = [word for text in about for word in (text, *text.replace("@", " ").split()) if word]
     if zxcvbn(password[:_JUDGED], [*known, "minifile"])["guesses"] < _MIN_GUESSES:
         raise BadOption("This password is easily guessed. Take a longer one, say four words.")
+
+
+def as_text(value: str) -> str:
+    """Return what of a text every database can look for: no NUL, no half of a surrogate pair."""
+    return value.encode("utf-8", "ignore").decode().replace("\x00", "")
 
 
 def _is_letter(char: str) -> bool:

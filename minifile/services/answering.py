@@ -5,14 +5,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from minifile.errors import NotFound, QuotaExceeded, RequestFull
+from minifile.errors import NotFound, QuotaExceeded, RequestFull, RequestGone
 from minifile.extensions import db
+from minifile.identity import Account, Scope
 from minifile.policy.file_requests import check_room
-from minifile.services.partials import Terms
-from minifile.services.request_rows import RequestRecord, read_request_of, read_room
+from minifile.services.partials import Terms, discard
+from minifile.services.request_rows import (
+    RequestRecord,
+    check_request_taking,
+    read_request_of,
+    read_room,
+)
 from minifile.services.statements import reading
 from minifile.services.submission_rows import Sender
-from minifile.values import Account, Limits, PartialRecord, Scope, Visitor
+from minifile.values import Limits, PartialRecord, PartialState, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +53,29 @@ def limits_in(request: RequestRecord, limits: Limits) -> Limits:
     )
 
 
-def terms_of_upload(row: PartialRecord, terms: Terms) -> Terms:
-    """Return the terms for an upload that was begun: also those of its file request."""
+def terms_of_upload(row: PartialRecord, terms: Terms, now: datetime) -> Terms:
+    """Return the terms for an upload that was begun: the owner's, and those of its file request.
+
+    Deletes one whose file request has ended meanwhile. Raises RequestClosed, RequestExpired.
+    """
     if row.file_request_id is None:
-        return terms
+        return terms.of(row)
     with reading(db.engine) as driver:
         request = read_request_of(driver, row.file_request_id)
     if request is None:
         raise NotFound("The file request of this upload is not there any more.")
+    if row.state == PartialState.OPEN:
+        _check_taking(request, row, terms, now)
+    terms = terms.of(row)
     return replace(terms, limits=replace(terms.limits, requested_types=request.allowed_types))
+
+
+def _check_taking(request: RequestRecord, row: PartialRecord, terms: Terms, now: datetime) -> None:
+    try:
+        check_request_taking(request, now)
+    except RequestGone:
+        discard(row, storage=terms.storage)
+        raise
 
 
 def check_answer(request: RequestRecord, files: int, size_bytes: int, now: datetime) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import delete, func, or_, select, update
 from minifile.codes import new_token, token_hash
 from minifile.errors import BadOption, NotFound, TokenRefused
 from minifile.extensions import db, write_transaction
+from minifile.identity import Account, Actor, Scope, UserRole
 from minifile.models import ApiToken, User
 from minifile.services.audit import record
 from minifile.services.users import lock_user
-from minifile.values import Account, Actor, Scope, UserRole
 
 PREFIX = "mf_"
 MAX_NAME = 64

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from minifile.identity import Actor
 from minifile.models import AuditEntry
-from minifile.values import Actor
 
 
 def record(

@@ -55,22 +55,20 @@ def check_bundle(
     return bundle
 
 
-def enter(driver: Driver, row: PartialRecord, terms: Terms, now: datetime) -> None:
-    """Let an upload into its bundle and its file request, within the work that writes its row."""
+def enter(driver: Driver, row: PartialRecord, terms: Terms, now: datetime) -> BundleSize | None:
+    """Let an upload into its bundle and its file request, within the work that writes its row.
+
+    Returns what its bundle was; None for one that is in none.
+    """
+    bundle = None
     if row.bundle_hash is not None:
         hold_bundle(driver, row.bundle_hash)
-        check_bundle(
-            driver,
-            row.bundle_hash,
-            row.bundle_files,
-            row.length,
-            row.owner_id,
-            row.file_request_id,
-            terms.limits,
-        )
+        said = row.bundle_files, row.length, row.owner_id, row.file_request_id
+        bundle = check_bundle(driver, row.bundle_hash, *said, terms.limits)
         keep_bundle(driver, row.bundle_hash, terms.lifetime, now)
     if row.file_request_id is not None:
         take_room(driver, row.file_request_id, 1, row.length or 0, now)
+    return bundle
 
 
 def finish_bundle(
@@ -89,7 +87,9 @@ def finish_bundle(
     """
     check_options(options, limits=terms.limits)
     bundle_hash = token_hash(bundle)
-    complete_what_is_full(members_of(bundle_hash, visitor, terms, now()), visitor, terms, now)
+    members = members_of(bundle_hash, visitor, terms, now())
+    terms = terms.of(members[0])
+    complete_what_is_full(members, visitor, terms, now)
     password_hash = None if options.password is None else hash_password(options.password)
     dropped: list[PartialRecord] = []
 

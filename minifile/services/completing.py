@@ -27,10 +27,17 @@ from minifile.services.checksums import Checksums
 from minifile.services.holding import held
 from minifile.services.joining import Progress, join_if_due, link_of
 from minifile.services.new_links import commit_with_code
-from minifile.services.partials import Terms, discard, mark_complete, read_again
+from minifile.services.partials import (
+    Terms,
+    claim_part,
+    discard,
+    mark_complete,
+    read_again,
+)
 from minifile.services.rate_limits import UPLOADS
 from minifile.services.statements import Driver
-from minifile.services.uploads import HEAD_BYTES, NewLink
+from minifile.services.storing import HEAD_BYTES
+from minifile.services.uploads import NewLink
 from minifile.storage import PartialBlob, Storage
 from minifile.values import PartialRecord, PartialState
 
@@ -62,6 +69,9 @@ def complete(
             hold_bundle(driver, row.bundle_hash)
         if not mark_complete(driver, known):
             raise UploadHeld
+        for part_id in _part_ids(row):
+            if not claim_part(driver, part_id):
+                raise Conflict("A part of this upload has become part of another file.")
         whole = replace(known, offset=known.length or 0, state=PartialState.COMPLETE.value)
         return join_if_due(driver, whole, code, terms=terms, now=now())
 
@@ -81,11 +91,11 @@ def continue_completing(
     """
     if row.state != PartialState.OPEN or not (row.is_full or row.is_final):
         return Progress(row, link_of(row, secret=terms.secret))
-    terms = terms_of_upload(row, terms)
+    terms = terms_of_upload(row, terms, now())
     try:
         with (
             discarded_when_refused(row, terms.storage),
-            held(row, _held_from(row, terms.storage), terms=terms) as (mine, blob),
+            held(row, _held_from(row, terms.storage), terms=terms, now=now) as (mine, blob),
         ):
             return complete(mine, blob, None, address=address, terms=terms, now=now)
     except UploadHeld:
@@ -164,16 +174,21 @@ def _read(blob: BinaryIO) -> bytes:
         raise StorageUnavailable("The storage broke off. Try again in a moment.") from error
 
 
+def _part_ids(row: PartialRecord) -> list[int]:
+    """Return what a final upload is made of; nothing for any other."""
+    return [int(part_id) for part_id in (row.parts or "").split(",") if part_id]
+
+
 def _parts(row: PartialRecord) -> Iterator[PartialRecord]:
-    for part_id in (row.parts or "").split(","):
-        part = read_again(int(part_id))
+    for part_id in _part_ids(row):
+        part = read_again(part_id)
         if part is None or part.state != PartialState.COMPLETE:
             raise Conflict("A part of this upload is not there any more.")
         yield part
 
 
 def _delete_parts(row: PartialRecord, storage: Storage) -> None:
-    for part_id in (row.parts or "").split(",") if row.is_final else ():
-        part = read_again(int(part_id))
+    for part_id in _part_ids(row):
+        part = read_again(part_id)
         if part is not None:
             discard(part, storage=storage)

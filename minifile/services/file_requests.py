@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from minifile.codes import new_code
 from minifile.errors import LinkNotFound
 from minifile.extensions import db, write_transaction
+from minifile.identity import Account, Actor
 from minifile.models import FileRequest, Link, RequestAccess, Submission
 from minifile.policy.file_requests import (
     check_request_lifetime,
@@ -24,7 +25,7 @@ from minifile.services.audit import record
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
 from minifile.services.request_rows import RequestRecord, read_request
-from minifile.values import Account, Actor, LinkState
+from minifile.values import LinkState
 
 PAGE = 50
 

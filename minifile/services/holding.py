@@ -6,8 +6,9 @@ at the second step, and must not have touched what another has acknowledged.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from minifile.codes import new_token
 from minifile.errors import BlobHeld, BlobMissing, NotFound, UploadHeld
@@ -21,7 +22,12 @@ log = logging.getLogger("minifile")
 
 @contextmanager
 def held(
-    row: PartialRecord, offset: int, *, terms: Terms, length: int | None = None
+    row: PartialRecord,
+    offset: int,
+    *,
+    terms: Terms,
+    now: Callable[[], datetime],
+    length: int | None = None,
 ) -> Iterator[tuple[PartialRecord, PartialBlob]]:
     """Hold an upload that is still as `row` says, its bytes cut to `offset`.
 
@@ -32,7 +38,7 @@ def held(
     writer = new_token()
     try:
         with terms.storage.appending(row.storage_key, begins=offset == 0) as blob:
-            mine = take(row, writer, length, terms.limits)
+            mine = take(row, writer, length, terms.limits, now())
             if mine is None:
                 raise UploadHeld
             blob.cut_to(offset)

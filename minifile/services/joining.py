@@ -19,8 +19,10 @@ from minifile.extensions import db
 from minifile.models import PartialUpload
 from minifile.policy.names import natural_order, number_equal_names
 from minifile.services.bundle_rows import count_complete
+from minifile.services.custom_codes import is_taken, take_code
 from minifile.services.new_links import insert_link
 from minifile.services.partials import Terms, read_members
+from minifile.services.quotas import count_upload
 from minifile.services.records import read_made_link
 from minifile.services.statements import Driver, Statement, reading
 from minifile.services.submission_rows import Sender, hand_in
@@ -132,11 +134,17 @@ def make_link(
 
     They arrive side by side, so the order in which they were begun tells nothing.
 
-    Raises UploadHeld when one of them is being deleted just now.
+    It has the code that the sender chose, if that is free still. Raises UploadHeld when one of
+    them is being deleted just now.
     """
     owner_token = derived_owner_token(name_hash(rows[0]), terms.secret)
     rows = sorted(rows, key=lambda row: natural_order(row.filename))
     names = number_equal_names([row.filename for row in rows])
+    chosen = options.custom_code
+    if chosen is not None and not is_taken(driver, chosen):
+        # One that somebody took meanwhile must not cost the sender the upload.
+        code = chosen
+        take_code(driver, code, now)
     draft = LinkRecord(
         id=0,
         code=code,
@@ -161,6 +169,7 @@ def make_link(
     for row in rows:
         if not _JOIN.run(driver, row_id=row.id, new_link_id=link.id):
             raise UploadHeld
+    count_upload(driver, terms.limits, draft.size_bytes, now)
     return NewLink(link, owner_token)
 
 

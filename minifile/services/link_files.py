@@ -23,8 +23,11 @@ from minifile.services.new_links import FILE_VALUES
 from minifile.services.orphans import delete_blob
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.services.removals import delete_file
+from minifile.services.reservations import Reserved, reserving
 from minifile.services.slots import IS_USED_DELIVERY
-from minifile.services.uploads import Incoming, Rules, check_upload, store_files
+from minifile.services.statements import driver_of
+from minifile.services.storing import Incoming, Rules, store_files
+from minifile.services.uploads import check_upload
 from minifile.storage import Batch, Storage
 from minifile.values import FileRecord, Limits, LinkRecord, Visitor
 
@@ -35,6 +38,7 @@ def add_files(
     visitor: Visitor,
     *,
     declared_bytes: int | None,
+    overhead_bytes: int = 0,
     rates: RateLimits,
     limits: Limits,
     storage: Storage,
@@ -50,9 +54,11 @@ def add_files(
     check_upload(declared_bytes, visitor, rates=rates, limits=limits, storage=storage)
     check_link_size(whole or 0, limits)
     release_connection()
-    with storage.batch() as batch:
-        stored = store_files(files, batch, Rules(limits, storage, None), held=link.files)
-        added = _insert(link, stored, batch, limits=limits, now=now())
+    room = reserving(limits, declared_bytes, overhead_bytes=overhead_bytes, links=0, now=now)
+    with room as reserved, storage.batch() as batch:
+        rules = Rules(limits, storage, None, reserved, declared_bytes)
+        stored = store_files(files, batch, rules, held=link.files)
+        added = _insert(link, stored, batch, reserved, limits=limits, now=now())
     rates.count(UPLOADS, visitor.rate_address)
     return added
 
@@ -89,7 +95,13 @@ def _keep_counted(session: Session, file_id: int) -> None:
 
 
 def _insert(
-    link: LinkRecord, stored: Sequence[FileRecord], batch: Batch, *, limits: Limits, now: datetime
+    link: LinkRecord,
+    stored: Sequence[FileRecord],
+    batch: Batch,
+    reserved: Reserved,
+    *,
+    limits: Limits,
+    now: datetime,
 ) -> list[FileRecord]:
     """Write the rows, judged by what the link holds by now, keep the blobs, and commit."""
     with write_transaction() as session:
@@ -99,6 +111,8 @@ def _insert(
         last = max(file.position for file in row.files)
         session.add_all(_row(row, last + at, file) for at, file in enumerate(added, start=1))
         _open_completed_slots(session, row)
+        session.flush()
+        reserved.settle(driver_of(session), sum(file.size_bytes for file in added))
         # From here on a failed commit must not take the bytes: it may have happened.
         batch.keep()
     return added

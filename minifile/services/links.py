@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 
 from minifile.errors import BadOption, LinkNotFound, NotFound, TooLateToUndo, TooManyTries
 from minifile.extensions import db, write_transaction
+from minifile.identity import Scope
 from minifile.models import BrowserAccess, File, Link
 from minifile.policy.access import can_undo, check_open
 from minifile.policy.lifetimes import check_lifetime
@@ -18,11 +19,12 @@ from minifile.policy.limits import check_max_downloads, check_note, check_passwo
 from minifile.policy.names import clean_path, number_equal_names
 from minifile.services import ownership
 from minifile.services.passwords import hash_password
+from minifile.services.quotas import check_within
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
 from minifile.services.records import read_link
 from minifile.services.slots import holds_slot
-from minifile.services.statements import reading
-from minifile.values import FileRecord, Limits, LinkRecord, LinkState, Role, Scope, Visitor
+from minifile.services.statements import driver_of, reading
+from minifile.values import FileRecord, Limits, LinkRecord, LinkState, Role, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,10 @@ def revoke_link(
         return row.undo_until
 
 
-def undo_revoke(link: LinkRecord, *, now: datetime) -> None:
+def undo_revoke(link: LinkRecord, *, limits: Limits, now: datetime) -> None:
     """Open a revoked link again, as it was. Raises TooLateToUndo; an open one stays as it is.
+
+    Raises QuotaExceeded when its owner has used the room meanwhile; `limits` are the owner's.
 
     The conditions stand in the one UPDATE, so that of an undo and a purge only one comes through.
     """
@@ -167,7 +171,9 @@ def undo_revoke(link: LinkRecord, *, now: datetime) -> None:
             .returning(Link.id)
             .execution_options(synchronize_session=False)
         ).first()
-        if undone is None and lock_link(link.id).state != LinkState.OPEN:
+        if undone is not None:
+            check_within(driver_of(session), limits, now)
+        elif lock_link(link.id).state != LinkState.OPEN:
             raise TooLateToUndo
 
 

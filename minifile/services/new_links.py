@@ -8,8 +8,11 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from minifile.codes import new_code, token_hash
+from minifile.errors import CodeTaken
 from minifile.models import BrowserAccess, File, Link
 from minifile.services.commits import commit
+from minifile.services.custom_codes import take_code
+from minifile.services.reservations import Reserved
 from minifile.services.statements import Driver, Statement, given
 from minifile.storage import Batch
 from minifile.values import FileRecord, LinkRecord, Role
@@ -41,31 +44,49 @@ _INSERT_ACCESS = Statement(
 )
 
 
-def save_link(link: LinkRecord, batch: Batch, *, owner: str | None, code_length: int) -> LinkRecord:
+def save_link(
+    link: LinkRecord,
+    batch: Batch,
+    *,
+    owner: str | None,
+    reserved: Reserved,
+    code_length: int,
+) -> LinkRecord:
     """Write the rows of a link and its files under a new code, keep the blobs, and commit.
 
     Returns the link as it is in the database: with its code and the ids of all rows. `owner` is
-    the browser that may manage it. A code that is taken is rolled again.
+    the browser that may manage it. A code that is taken is rolled again; one that the sender chose
+    (`link.code`) is not: Taken. The room that was reserved is the link's then.
     """
 
     def work(driver: Driver, code: str) -> LinkRecord:
         owner_hash = None if owner is None else token_hash(owner)
-        saved = insert_link(driver, replace(link, code=code), owner_hash)
+        if link.code:
+            take_code(driver, link.code, link.created_at)
+        saved = insert_link(driver, replace(link, code=link.code or code), owner_hash)
+        reserved.settle(driver, saved.size_bytes)
         # From here on a failed commit must not take the bytes: it may have happened.
         batch.keep()
         return saved
 
-    return commit_with_code(work, code_length=code_length)
+    saved = commit_with_code(work, code_length=code_length, is_chosen=bool(link.code))
+    reserved.is_settled = True
+    return saved
 
 
-def commit_with_code(work: "CodedWork[T]", *, code_length: int) -> T:
-    """Commit work that may make a link, durably; it is given a new code until one is free."""
+def commit_with_code(work: "CodedWork[T]", *, code_length: int, is_chosen: bool = False) -> T:
+    """Commit work that may make a link, durably; it is given a new code until one is free.
+
+    Raises Taken where the work uses a code that the sender chose, and that is not free.
+    """
     while True:
         try:
             return commit(partial(work, code=new_code(code_length)), durable=True)
         except IntegrityError as error:
             if "code" not in str(error.orig):
                 raise
+            if is_chosen:
+                raise CodeTaken from None
 
 
 def insert_link(driver: Driver, link: LinkRecord, owner_hash: str | None) -> LinkRecord:

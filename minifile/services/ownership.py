@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from minifile.codes import token_hash
 from minifile.errors import Forbidden, LinkNotFound
 from minifile.extensions import db, write_transaction
+from minifile.identity import Account, Scope
 from minifile.models import BrowserAccess, Grant
-from minifile.values import Account, LinkRecord, Role, Scope, Visitor
+from minifile.values import LinkRecord, Role, Visitor
 
 
 def rights_of(visitor: Visitor, link: LinkRecord) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The rows of partial uploads: how they are read, taken, moved on and closed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from minifile.policy.limits import check_link_size
 from minifile.services.bundle_rows import hold_bundle, keep_bundle, size_of, size_of_bundle
 from minifile.services.commits import commit
 from minifile.services.orphans import delete_blob
+from minifile.services.quotas import check_fits
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
 from minifile.services.statements import Driver, Row, Statement, given, reading
 from minifile.storage import Storage
@@ -105,6 +107,15 @@ _MARK_LOST = Statement(
     .values(state=PartialState.DELETING.value)
     .returning(PartialUpload.id)
 )
+_CLAIM_PART = Statement(
+    update(PartialUpload)
+    .where(
+        PartialUpload.id == bindparam("row_id"),
+        PartialUpload.state == PartialState.COMPLETE.value,
+    )
+    .values(state=PartialState.DELETING.value)
+    .returning(PartialUpload.id)
+)
 _DELETE = Statement(delete(PartialUpload).where(PartialUpload.id == bindparam("row_id")))
 
 
@@ -118,6 +129,12 @@ class Terms:
     lifetime: timedelta
     """How long an upload is kept that nobody goes on with."""
     secret: str
+    limits_for: Callable[[PartialRecord], Limits] | None = None
+    """Finds the limits of who began an upload; whoever goes on with it needs only its address."""
+
+    def of(self, row: PartialRecord) -> "Terms":
+        """Return the terms of the sender who began the upload. Raises Forbidden if disabled."""
+        return self if self.limits_for is None else replace(self, limits=self.limits_for(row))
 
 
 def find_partial(
@@ -155,12 +172,12 @@ def insert_partial(driver: Driver, row: PartialRecord) -> int:
 
 
 def take(
-    row: PartialRecord, writer: str, length: int | None, limits: Limits
+    row: PartialRecord, writer: str, length: int | None, limits: Limits, now: datetime
 ) -> PartialRecord | None:
     """Make `writer` the one that may move the row on; None when it is not as given any more.
 
     `length` is that of the whole upload when it is said now. Raises TooLarge when its bundle
-    would hold too much by that.
+    would hold too much by that, and QuotaExceeded.
     """
 
     def work(driver: Driver) -> list[Row]:
@@ -168,6 +185,8 @@ def take(
             hold_bundle(driver, row.bundle_hash)
             others = size_of_bundle(driver, row.bundle_hash).size_bytes - size_of(row)
             check_link_size(others + length, limits)
+        if length is not None and row.length is None:
+            check_fits(driver, limits, length - row.offset, 0, now)
         return _TAKE.run(
             driver, row_id=row.id, old_offset=row.offset, new_writer=writer, new_length=length
         )
@@ -258,6 +277,14 @@ def forget(row: PartialRecord) -> None:
 def mark_deleting(driver: Driver, row: PartialRecord) -> None:
     """Mark a row within the caller's work; its bytes and the row itself go afterwards."""
     _MARK_DELETING.run(driver, row_id=row.id)
+
+
+def claim_part(driver: Driver, part_id: int) -> bool:
+    """Mark a complete part as used up, within the work that makes a file of it; say whether it was.
+
+    Its bytes count against the quota once, as a part or in the file, and never for two files.
+    """
+    return bool(_CLAIM_PART.run(driver, row_id=part_id))
 
 
 def _one(statement: Statement, **values: Any) -> PartialRecord | None:

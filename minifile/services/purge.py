@@ -42,6 +42,7 @@ from minifile.services.pacing import (
     unhurried_transaction,
 )
 from minifile.services.removals import purge_removed_blobs
+from minifile.services.reservations import purge_reservations
 from minifile.storage import Storage
 from minifile.values import LinkState
 
@@ -73,6 +74,7 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
         links += _delete_links(ids)
     _end_slots(now)
     purge_removed_blobs(storage=storage, now=now)
+    purge_reservations(now)
     partial_uploads = purge_partial_uploads(storage=storage, now=now)
     return Purged(links, size_bytes, sweep_orphans(storage), partial_uploads)
 

@@ -6,6 +6,7 @@ nothing. No transaction is open while a body is read.
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,9 +28,10 @@ from minifile.services.completing import complete, discarded_when_refused
 from minifile.services.holding import held
 from minifile.services.joining import Progress, link_of
 from minifile.services.partials import Terms, find_partial, move
+from minifile.services.reservations import Reserved, reserving
 from minifile.services.running_sums import keep_sums, resume_sums
+from minifile.services.storing import HEAD_BYTES
 from minifile.services.takeover import Writing, freed, writing
-from minifile.services.uploads import HEAD_BYTES
 from minifile.storage import PartialBlob
 from minifile.values import Chunk, PartialRecord, PartialState, Visitor
 
@@ -71,10 +73,11 @@ def receive_part(
     """Append a part at `offset`, and complete the upload when it is full.
 
     `length` is that of the whole upload, if it is only said now. Raises NotFound, UploadExpired,
-    UploadHeld, WrongOffset, TooLarge, StorageFull, TypeRefused, ChecksumMismatch.
+    UploadHeld, WrongOffset, TooLarge, QuotaExceeded, StorageFull, TypeRefused, ChecksumMismatch.
     """
     found = find_partial(upload_id, visitor, rates=terms.rates, now=now())
-    row, terms = freed(found, storage=terms.storage), terms_of_upload(found, terms)
+    row = freed(found, storage=terms.storage)
+    terms = terms_of_upload(row, terms, now())
     check_part(row, offset, length, part, terms)
     if row.state != PartialState.OPEN:
         return Progress(row, link_of(row, secret=terms.secret))
@@ -110,15 +113,27 @@ def receive(
     release_connection()
     with (
         discarded_when_refused(row, terms.storage),
-        held(row, row.offset, terms=terms, length=length) as (mine, blob),
+        held(row, row.offset, terms=terms, now=now, length=length) as (mine, blob),
     ):
-        with writing(mine, part.cut) as running:
-            receipt = _Receipt(mine, blob, part, running, terms, now)
+        with (
+            _room_for(mine, part, terms, now) as reserved,
+            writing(mine, part.cut) as running,
+        ):
+            receipt = _Receipt(mine, blob, part, running, reserved, terms, now)
             received = receipt.receive()
         if not received.is_full:
             return Progress(received)
         sums, address = receipt.sums, visitor.rate_address
         return complete(received, blob, sums, address=address, terms=terms, now=now)
+
+
+def _room_for(
+    row: PartialRecord, part: Part, terms: Terms, now: Callable[[], datetime]
+) -> AbstractContextManager[Reserved]:
+    """Reserve what comes of an upload of unknown length; the row of any other reserves it all."""
+    if row.length is not None:
+        return nullcontext(Reserved(terms.limits, 0, now))
+    return reserving(terms.limits, part.size_bytes, links=0, now=now)
 
 
 class _Receipt:
@@ -130,12 +145,14 @@ class _Receipt:
         blob: PartialBlob,
         part: Part,
         running: Writing,
+        reserved: Reserved,
         terms: Terms,
         now: Callable[[], datetime],
     ) -> None:
         self.sums: Checksums | None = resume_sums(row)
         self._row, self._blob, self._part = row, blob, part
         self._running, self._terms, self._clock = running, terms, now
+        self._reserved = reserved
         self._end = row.offset + _left(row, None, terms)
         self._next_space_check = row.offset
         checksum = part.checksum
@@ -167,6 +184,7 @@ class _Receipt:
         if after >= self._next_space_check:
             check_space(len(chunk), self._terms.storage.free_bytes(), self._terms.limits)
             self._next_space_check = after + _CHECK_SPACE_EVERY
+        self._reserved.cover(after - self._row.offset)
         self._blob.write(chunk)
         self._running.note_bytes()
         if self.sums is not None:

@@ -44,6 +44,11 @@ _FILES = Statement(
 _FILES_AT = list(LinkRecord.__dataclass_fields__).index("files")
 
 
+def has_link(driver: Driver, code: str) -> bool:
+    """Say whether a link has this code, whatever its state."""
+    return bool(_LINK.run(driver, code=code))
+
+
 def read_link(driver: Driver, code: str) -> LinkRecord | None:
     """Return the link of a code, whatever its state, or None where there is none."""
     return _with_files(driver, _LINK.run(driver, code=code))

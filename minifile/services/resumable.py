@@ -15,9 +15,11 @@ from minifile.services.bundle_rows import BundleSize
 from minifile.services.bundles import check_bundle, enter
 from minifile.services.commits import commit
 from minifile.services.completing import continue_completing
+from minifile.services.custom_codes import check_free
 from minifile.services.joining import Progress
 from minifile.services.partials import Terms, discard, find_partial, insert_partial
 from minifile.services.passwords import hash_password
+from minifile.services.quotas import check_fits
 from minifile.services.rate_limits import PARTIAL_UPLOADS, UPLOADS
 from minifile.services.receiving import Part, receive
 from minifile.services.statements import Driver, reading
@@ -80,7 +82,7 @@ def begin_upload(
     terms.rates.count(PARTIAL_UPLOADS, visitor.rate_address)
     release_connection()
     if _comes_whole(draft, part):
-        progress = store_whole(row, part, bundle.size_bytes, visitor, terms=terms, now=now)
+        progress = store_whole(row, part, bundle, visitor, terms=terms, now=now)
         return Begun(upload_id, progress)
     row = _save(row, terms, now(), durable=part is None)
     return Begun(upload_id, _go_on(row, part, visitor, terms, now))
@@ -119,6 +121,8 @@ def _check(draft: Draft, part: Part | None, visitor: Visitor, terms: Terms) -> B
     terms.rates.check(PARTIAL_UPLOADS, visitor.rate_address)
     terms.rates.check(UPLOADS, visitor.rate_address)
     check_options(draft.options, limits=limits)
+    if draft.options.custom_code is not None:
+        check_free(draft.options.custom_code)
     most = limits.max_file_size if draft.length is None else draft.length
     declared = max(draft.length or 0, (part and part.size_bytes) or 0)
     check_file_size(declared, limits)
@@ -218,7 +222,12 @@ def _seconds(options: UploadOptions) -> int | None:
 
 def _save(row: PartialRecord, terms: Terms, now: datetime, *, durable: bool) -> PartialRecord:
     def work(driver: Driver) -> int:
-        enter(driver, row, terms, now)
+        is_link = row.concat != "partial"
+        bundle = enter(driver, row, terms, now)
+        if bundle is not None:
+            is_link = not bundle.files
+        if not row.is_final:
+            check_fits(driver, terms.limits, row.length or 0, int(is_link), now)
         return insert_partial(driver, row)
 
     return replace(row, id=commit(work, durable=durable))

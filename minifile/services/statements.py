@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, Engine, PoolProxiedConnection, bindparam
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import BindParameter, ClauseElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -67,6 +68,12 @@ def reading(engine: Engine) -> Iterator[Driver]:
         return
     with lent_driver(engine) as driver:
         yield driver
+
+
+def driver_of(session: Session) -> Driver:
+    """Return the connection of a session's transaction, for statements within it."""
+    connection = session.connection()
+    return Driver(connection.connection.driver_connection, connection.dialect)
 
 
 @contextmanager

@@ -10,13 +10,14 @@ from sqlalchemy import Select, func, select, update
 
 from minifile.errors import NotFound
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor
 from minifile.models import Link, Submission
 from minifile.policy.names import FALLBACK_NAME, clean_filename, number_equal_names
 from minifile.services.audit import record
 from minifile.services.records import read_made_link
 from minifile.services.request_rows import RequestRecord
 from minifile.services.statements import reading
-from minifile.values import Actor, LinkRecord, LinkState
+from minifile.values import LinkRecord, LinkState
 
 PAGE = 50
 

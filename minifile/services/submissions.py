@@ -20,15 +20,11 @@ from minifile.services.partials import Terms, discard, mark_deleting, read_membe
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.services.records import read_made_link
 from minifile.services.request_rows import RequestRecord, take_room
+from minifile.services.reservations import reserving
 from minifile.services.statements import Driver, Statement, reading
+from minifile.services.storing import Incoming, Rules, store_files
 from minifile.services.submission_rows import HandedIn, Sender, find_own, hand_in
-from minifile.services.uploads import (
-    Incoming,
-    Rules,
-    check_upload,
-    store_files,
-    with_names_that_differ,
-)
+from minifile.services.uploads import check_upload, with_names_that_differ
 from minifile.storage import Storage
 from minifile.values import (
     FileRecord,
@@ -60,6 +56,7 @@ def receive_submission(
     visitor: Visitor,
     *,
     declared_bytes: int | None,
+    overhead_bytes: int = 0,
     rates: RateLimits,
     limits: Limits,
     storage: Storage,
@@ -75,10 +72,11 @@ def receive_submission(
         check_answer(request, 1, 0, now())
         check_upload(declared_bytes, visitor, rates=rates, limits=limits, storage=storage)
         release_connection()
-        with storage.batch() as batch:
-            stored = with_names_that_differ(
-                store_files(_with_room(files, request, now), batch, Rules(limits, storage, None))
-            )
+        room = reserving(limits, declared_bytes, overhead_bytes=overhead_bytes, now=now)
+        with room as reserved, storage.batch() as batch:
+            rules = Rules(limits, storage, None, reserved, declared_bytes)
+            coming = _with_room(files, request, now)
+            stored = with_names_that_differ(store_files(coming, batch, rules))
             sender = read_sender()
             check_sender(sender.name, sender.message)
             draft = _draft(stored, limits, now())
@@ -87,11 +85,13 @@ def receive_submission(
                 take_room(driver, request.id, len(stored), draft.size_bytes, now())
                 whole = replace(draft, code=code)
                 handed_in = hand_in(driver, request.id, whole, sender, limits, now())
+                reserved.settle(driver, draft.size_bytes)
                 # From here on a failed commit must not take the bytes: it may have happened.
                 batch.keep()
                 return handed_in
 
             handed_in = commit_with_code(work, code_length=limits.code_length)
+            reserved.is_settled = True
     rates.count(UPLOADS, visitor.rate_address)
     return handed_in
 

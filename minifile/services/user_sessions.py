@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from minifile.codes import new_token, token_hash
 from minifile.errors import NotFound, SignInRefused
 from minifile.extensions import db, write_transaction
+from minifile.identity import Account, Actor, Scope
 from minifile.models import User, UserSession
 from minifile.policy.identity import MAX_EMAIL, email_key, name_key
 from minifile.services.audit import record
 from minifile.services.passwords import hash_password, verify_password
 from minifile.services.rate_limits import WRONG_SIGN_INS, WRONG_SIGN_INS_ADDRESS, RateLimits
-from minifile.values import Account, Actor, Scope
 
 # How exactly "last used" is kept: a write for each request would be too much.
 _SEEN_WITHIN = timedelta(minutes=5)

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 
 from minifile.errors import LastAdmin, NotFound, Taken
 from minifile.extensions import db, write_transaction
+from minifile.identity import Actor, Allowance, UserRole
 from minifile.models import User
 from minifile.policy.identity import (
+    as_text,
     check_new_password,
     clean_email,
     clean_name,
@@ -21,7 +23,6 @@ from minifile.policy.identity import (
 from minifile.services.audit import record
 from minifile.services.passwords import hash_password
 from minifile.services.user_sessions import delete_sessions
-from minifile.values import Actor, Allowance, UserRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def list_users(search: str = "", *, limit: int = 50, offset: int = 0) -> list[Us
     """Return users by name; `search` is a part of the name or of the address."""
     query = select(User)
     if search.strip():
-        part = search.strip()[:MAX_ASKED]
+        part = as_text(search).strip()[:MAX_ASKED]
         found = User.name.icontains(part, autoescape=True)
         query = query.where(or_(found, User.email.icontains(part, autoescape=True)))
     query = query.order_by(User.name_key).limit(limit).offset(offset)

@@ -9,33 +9,37 @@ from datetime import datetime
 from hashlib import new as new_digest
 
 from minifile.errors import ChecksumMismatch
+from minifile.services.bundle_rows import BundleSize
 from minifile.services.bundles import enter
 from minifile.services.joining import Progress, join_if_due
 from minifile.services.new_links import commit_with_code
 from minifile.services.partials import Terms, insert_partial
 from minifile.services.rate_limits import UPLOADS
 from minifile.services.receiving import Part
+from minifile.services.reservations import reserving
 from minifile.services.statements import Driver
-from minifile.services.uploads import Incoming, Rules, store_file
+from minifile.services.storing import Incoming, Rules, store_file
 from minifile.values import Chunk, PartialRecord, PartialState, Visitor
 
 
 def store_whole(
     row: PartialRecord,
     part: Part | None,
-    taken: int,
+    bundle: BundleSize,
     visitor: Visitor,
     *,
     terms: Terms,
     now: Callable[[], datetime],
 ) -> Progress:
-    """Store the file, write its row, and make the link if it is due. `taken` is in bytes.
+    """Store the file, write its row, and make the link if it is due.
 
     Raises as a plain upload does, and ChecksumMismatch; nothing is kept then.
     """
     incoming = Incoming(row.filename, row.declared_type, _chunks(part), row.length)
-    with terms.storage.batch() as batch:
-        file = store_file(incoming, batch, Rules(terms.limits, terms.storage, None), taken)
+    room = reserving(terms.limits, row.length, links=0 if bundle.files else 1, now=now)
+    with room as reserved, terms.storage.batch() as batch:
+        rules = Rules(terms.limits, terms.storage, None, reserved)
+        file = store_file(incoming, batch, rules, bundle.size_bytes)
         whole = replace(
             row,
             state=PartialState.COMPLETE.value,
@@ -49,11 +53,13 @@ def store_whole(
 
         def work(driver: Driver, code: str) -> Progress:
             progress = _insert(driver, whole, code, terms, now())
+            reserved.settle(driver, None)
             # From here on a failed commit must not take the bytes: it may have happened.
             batch.keep()
             return progress
 
         progress = commit_with_code(work, code_length=terms.limits.code_length)
+        reserved.is_settled = True
     if progress.made is not None:
         terms.rates.count(UPLOADS, visitor.rate_address)
     return progress

@@ -60,6 +60,7 @@ class OptionReader:
             max_downloads=chosen.get("max_downloads"),
             password=chosen.get("password"),
             note=chosen.get("note"),
+            custom_code=chosen.get("code"),
         )
 
     def _read_header(self, name: str, value: str | None) -> None:
@@ -146,4 +147,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "max_downloads": _read_count,
     "password": str,
     "note": _read_note,
+    "code": str.strip,
 }

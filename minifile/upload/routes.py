@@ -7,12 +7,19 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from minifile.errors import BadOption, MinifileError, NotFound
 from minifile.extensions import exempt_from_csrf
 from minifile.services.bundles import finish_bundle
-from minifile.services.uploads import Incoming, receive_upload
+from minifile.services.storing import Incoming
+from minifile.services.uploads import receive_upload
 from minifile.units import write_duration
 from minifile.upload.answers import answer_upload
 from minifile.upload.options import OptionReader, expected_sha256, read_bundle, read_bundle_files
 from minifile.values import Visitor
-from minifile.web.bodies import FORM_OVERHEAD, begin_body, end_unread_body, form_files
+from minifile.web.bodies import (
+    FORM_OVERHEAD,
+    LIKELY_OVERHEAD,
+    begin_body,
+    end_unread_body,
+    form_files,
+)
 from minifile.web.body import Body
 from minifile.web.compression import compress
 from minifile.web.current import (
@@ -58,7 +65,7 @@ def create() -> Response:
     parts = read_parts(request.headers.get("Content-Type", ""), body.buffers())
     form = _Form(parts, options)
     try:
-        return _receive(form.files(), options, visitor)
+        return _receive(form.files(), options, visitor, LIKELY_OVERHEAD)
     except _NamesBundle:
         return _finish(form, options, visitor)
 
@@ -99,19 +106,23 @@ def refuse(error: MinifileError) -> Response:
 
 def _begin() -> tuple[OptionReader, Body]:
     """Read what the headers say; not one byte of the body has been read."""
-    body = begin_body(current_settings().max_link_size + FORM_OVERHEAD)
-    g.options = OptionReader(current_limits())
+    limits = current_limits()
+    body = begin_body(limits.max_link_size + FORM_OVERHEAD)
+    g.options = OptionReader(limits)
     g.options.read_request(request)
     return g.options, body
 
 
-def _receive(files: Iterator[Incoming], options: OptionReader, visitor: Visitor) -> Response:
+def _receive(
+    files: Iterator[Incoming], options: OptionReader, visitor: Visitor, overhead_bytes: int = 0
+) -> Response:
     with current_transfers().running(visitor.rate_address):
         new_link = receive_upload(
             files,
             options.options,
             visitor,
             declared_bytes=g.body.size_bytes,
+            overhead_bytes=overhead_bytes,
             expected_sha256=expected_sha256(request.headers),
             rates=current_rates(),
             limits=current_limits(),
@@ -172,7 +183,7 @@ def _upload_page(error: str | None = None) -> Response:
     settings = current_settings()
     page = render_template(
         "upload/new.html",
-        limits=settings.limits,
+        limits=current_limits(),
         choices=lifetime_choices(settings),
         default_choice=write_duration(settings.default_lifetime),
         example_url=f"{public_url()}/",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import g
 
 from minifile.codes import token_hash
-from minifile.services.answering import as_owner, limits_in, owner_account
+from minifile.services.answering import as_owner, limits_in
 from minifile.services.request_access import check_request_unlocked, find_open_request
 from minifile.services.request_rows import RequestRecord
 from minifile.values import Limits, Visitor
@@ -45,4 +45,4 @@ def answering(code: str, password: str | None = None) -> Answering:
 
 def limits_of_request(request: RequestRecord) -> Limits:
     """Return what may be sent to a file request: the owner's limits, narrowed to its own."""
-    return limits_in(request, limits_for(owner_account(request)))
+    return limits_in(request, limits_for(request.owner_id))

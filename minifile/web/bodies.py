@@ -6,13 +6,15 @@ from itertools import chain
 from flask import Response, g, request
 
 from minifile.errors import MinifileError
-from minifile.services.uploads import Incoming
+from minifile.services.storing import Incoming
 from minifile.web.body import Body
 from minifile.web.current import current_settings
 from minifile.web.multipart import Part
 
 # What boundaries, part headers and fields may add to the files of a form, in bytes.
 FORM_OVERHEAD = 16 * 2**20
+# What of a form is hardly ever more than the files in it, in bytes.
+LIKELY_OVERHEAD = 64 * 1024
 
 
 def begin_body(max_bytes: int, *, keeps: bool = False) -> Body:

@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, g, request, session
+from flask import Flask, current_app, g, has_request_context, request, session
 
 from minifile.codes import new_token
 from minifile.config import Settings
 from minifile.errors import Forbidden, LinkNotFound, SignInNeeded
+from minifile.identity import Account, Actor, Scope
+from minifile.services.allowances import limits_of
 from minifile.services.api_tokens import PREFIX, account_of_token
 from minifile.services.clients import network_of
 from minifile.services.ownership import check_scope
 from minifile.services.partials import Terms
-from minifile.services.quotas import limits_of
 from minifile.services.rate_limits import RateLimits
 from minifile.services.user_sessions import SessionTimes, account_of_session
 from minifile.storage import Storage
-from minifile.values import Account, Actor, Limits, Scope, Visitor
+from minifile.values import Limits, Visitor
 from minifile.web.transfers import Transfers
 
 _FORWARDED = ("X-Forwarded-For", "Forwarded")
@@ -61,15 +62,17 @@ def current_storage() -> Storage:
 
 def current_limits() -> Limits:
     """Return what the instance accepts from who asks."""
-    return limits_for(current_account())
+    account = current_account()
+    return limits_for(None if account is None else account.id)
 
 
-def limits_for(account: Account | None) -> Limits:
-    """Return what the instance accepts from a user, or from who is not signed in."""
+def limits_for(user_id: int | None) -> Limits:
+    """Return what the instance accepts from a user, or with None from who is not signed in.
+
+    Raises Forbidden for a disabled user.
+    """
     settings = current_settings()
-    role = "anonymous" if account is None else account.role
-    user_id = None if account is None else account.id
-    return limits_of(user_id, settings.limits, settings.allowance(role))
+    return limits_of(user_id, settings.limits, settings.allowances)
 
 
 def current_rates() -> RateLimits:
@@ -89,6 +92,7 @@ def current_terms() -> Terms:
         rates=current_rates(),
         lifetime=settings.partial_lifetime,
         secret=settings.secret_key,
+        limits_for=lambda row: limits_for(row.owner_id),
     )
 
 
@@ -118,6 +122,8 @@ def current_account() -> Account | None:
 
     Raises TokenRefused for an API token that does not hold.
     """
+    if not has_request_context():
+        return None
     if "account" not in g:
         token = _api_token()
         g.account = account_of_token(token, now=utcnow()) if token else _account_of_cookie()

@@ -13,11 +13,11 @@ from werkzeug.test import TestResponse
 
 from minifile.codes import new_token
 from minifile.extensions import db
+from minifile.identity import Account, Actor, Scope, UserRole
 from minifile.models import File, FileRequest, Link, Submission
 from minifile.services.file_requests import RequestFields, create_request
 from minifile.services.user_sessions import SessionTimes, open_session
 from minifile.services.users import UserRecord, create_user, find_user
-from minifile.values import Account, Actor, Scope, UserRole
 
 TIMES = SessionTimes(timedelta(days=7), timedelta(days=30))
 PASSWORD = "a long word of passing"

@@ -24,10 +24,10 @@ from flask import Flask
 from sqlalchemy import select
 
 from minifile.extensions import db
+from minifile.identity import Actor, Scope
 from minifile.models import AuditEntry, FileRequest, Submission, User
 from minifile.services.api_tokens import create_token
 from minifile.services.purge import purge_expired
-from minifile.values import Actor, Scope
 
 FIELDS = {
     "title": "Photos of the party",

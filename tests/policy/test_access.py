@@ -18,6 +18,7 @@ class Ended:
 
     state: str
     expires_at: datetime
+    takedown_reason: str | None = None
 
 
 def test_a_link_is_open_until_the_last_microsecond():

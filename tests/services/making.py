@@ -15,8 +15,10 @@ from minifile.models import File, Link
 from minifile.policy.counting import FileSpan
 from minifile.services.commits import commit
 from minifile.services.deliveries import Ticket, beginning, is_durable
+from minifile.services.rate_limits import RateLimits
 from minifile.services.settling import ending
-from minifile.services.uploads import Incoming, NewLink, receive_upload
+from minifile.services.storing import Incoming
+from minifile.services.uploads import NewLink, receive_upload
 from minifile.storage import Storage
 from minifile.values import Chunk, LinkRecord, Span, UploadOptions, Visitor
 
@@ -123,3 +125,8 @@ def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
     db.session.commit()
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
+
+
+def rates_of(app: Flask) -> RateLimits:
+    found: RateLimits = app.extensions["minifile"].rates
+    return found

@@ -22,7 +22,7 @@ from minifile.services.fsck import (
     repair,
 )
 from minifile.services.purge import purge_expired
-from minifile.services.uploads import Incoming
+from minifile.services.storing import Incoming
 from minifile.storage import Storage
 from minifile.storage.local import LocalStorage
 from minifile.values import Chunk, UploadOptions

@@ -43,7 +43,7 @@ from minifile.services.link_files import add_files, remove_file
 from minifile.services.links import revoke_link
 from minifile.services.records import read_link
 from minifile.services.statements import reading
-from minifile.services.uploads import Incoming
+from minifile.services.storing import Incoming
 from minifile.storage import Storage
 from minifile.values import Chunk, FileRecord, LinkRecord, Span, Visitor
 

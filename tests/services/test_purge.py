@@ -36,7 +36,7 @@ from minifile.services.handovers import ADDRESS_LIFETIME, hand_over_file
 from minifile.services.links import revoke_link
 from minifile.services.orphans import sweep_orphans
 from minifile.services.purge import BATCH, Purged, purge_expired
-from minifile.services.uploads import Incoming
+from minifile.services.storing import Incoming
 from minifile.storage import Storage
 from minifile.values import Chunk, Span, UploadOptions
 

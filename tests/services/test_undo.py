@@ -5,7 +5,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from conftest import NOW
+from conftest import NOW, settings_of
 from flask import Flask
 from services.making import codes_left, make_link, storage_of
 
@@ -46,7 +46,7 @@ def test_a_second_revoke_does_not_prolong_the_grace_and_a_final_one_ends_it(ever
 
     assert (first, second, final) == (NOW + GRACE, NOW + GRACE, None)
     with pytest.raises(TooLateToUndo):
-        undo_revoke(link, now=NOW + timedelta(minutes=6))
+        undo_revoke(link, limits=settings_of(everywhere).limits, now=NOW + timedelta(minutes=6))
 
 
 def test_of_an_undo_and_a_purge_at_once_only_one_comes_through(everywhere: Flask):
@@ -54,7 +54,11 @@ def test_of_an_undo_and_a_purge_at_once_only_one_comes_through(everywhere: Flask
         with everywhere.app_context():
             start.wait()
             try:
-                undo_revoke(link, now=NOW + GRACE - timedelta(seconds=1))
+                undo_revoke(
+                    link,
+                    limits=settings_of(everywhere).limits,
+                    now=NOW + GRACE - timedelta(seconds=1),
+                )
             except (TooLateToUndo, LinkNotFound):
                 return False
             return True

@@ -79,7 +79,23 @@ def test_the_status_is_the_one_that_was_promised(kind: type[errors.MinifileError
     assert status_of(made(kind))[0] == status
 
 
-@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_a_person_who_has_to_sign_in_is_led_there_and_back(failing: Flask):
+    page = answer_to(failing, errors.SignInNeeded(), FORMS[-1])
+
+    assert (page.status_code, page.location) == (303, "/login?next=%2Ftest%2Ffail%2Fnow")
+
+
+def test_a_program_that_has_to_sign_in_is_asked_for_a_token(failing: Flask):
+    answer = answer_to(failing, errors.SignInNeeded())
+
+    assert (answer.status_code, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
+
+
+# A person is led to the page for it instead.
+SAID = [kind for kind in ERRORS if kind is not errors.SignInNeeded]
+
+
+@pytest.mark.parametrize("kind", SAID, ids=lambda kind: kind.__name__)
 def test_every_failure_is_one_sentence_in_each_form(
     failing: Flask, kind: type[errors.MinifileError]
 ):
