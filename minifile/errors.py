@@ -99,52 +99,15 @@ class WrongPassword(LinkLocked):
 
 
 class RequestLocked(LinkLocked):
-    """The file request has a password and the caller has not given it."""
-
-    def __init__(
-        self,
-        message: str = "This file request has a password."
-        " Send it with HTTP Basic (curl -u :PASSWORD) or X-Link-Password.",
-    ) -> None:
-        super().__init__(message)
-
-
-class WrongRequestPassword(RequestLocked):
-    """The password given does not open the file request."""
-
-    def __init__(self) -> None:
-        super().__init__("That is not the password of this file request.")
+    """The file request has a password and the caller has not given it, or not the right one."""
 
 
 class RequestGone(MinifileError):
     """The file request exists but takes nothing any more."""
 
 
-class RequestClosed(RequestGone):
-    """Who asked for the files has ended the file request, or may not ask any more."""
-
-    def __init__(self) -> None:
-        super().__init__("This file request is closed. Ask whoever sent it to you for a new one.")
-
-
-class RequestExpired(RequestGone):
-    """The time of the file request is over."""
-
-    def __init__(self, expires_at: datetime) -> None:
-        super().__init__(
-            f"This file request ended on {expires_at:%d %B %Y at %H:%M} UTC."
-            " Ask whoever sent it to you for a new one."
-        )
-
-
 class SubmissionClosed(RequestGone):
-    """The minutes in which a forgotten file may be added are over, or it was never so."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Nothing can be added to this submission any more."
-            " Send the file without its token, as a new one."
-        )
+    """Nothing can be added to the submission any more, or it was never one."""
 
 
 class SignInNeeded(MinifileError):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from minifile.errors import BadOption, RequestClosed, RequestExpired, RequestFull
+from minifile.errors import BadOption, RequestFull, RequestGone
 from minifile.units import duration_in_words, plural, size_in_words
 
 MAX_TITLE = 200
@@ -17,6 +17,7 @@ MAX_NUMBER = 1_000_000_000
 MAX_SIZE = 2**50
 MIN_LIFETIME = timedelta(minutes=1)
 MAX_LIFETIME = timedelta(days=365)
+CLOSED = "This file request is closed. Ask whoever sent it to you for a new one."
 # For so long a sender may add a forgotten file.
 ADDED_WITHIN = timedelta(minutes=10)
 
@@ -58,11 +59,17 @@ def check_room(room: Room, files: int, size_bytes: int) -> None:
 def check_taking(
     closed_at: datetime | None, expires_at: datetime, owner_disabled: bool, now: datetime
 ) -> None:
-    """Raise RequestClosed or RequestExpired unless the file request takes files at `now`."""
+    """Raise RequestGone unless the file request takes files at `now`.
+
+    Of a disabled owner it says no more than of a closed one.
+    """
     if closed_at is not None or owner_disabled:
-        raise RequestClosed
+        raise RequestGone(CLOSED)
     if now >= expires_at:
-        raise RequestExpired(expires_at)
+        raise RequestGone(
+            f"This file request ended on {expires_at:%d %B %Y at %H:%M} UTC."
+            " Ask whoever sent it to you for a new one."
+        )
 
 
 def check_title(title: str) -> None:

@@ -56,7 +56,7 @@ def limits_in(request: RequestRecord, limits: Limits) -> Limits:
 def terms_of_upload(row: PartialRecord, terms: Terms, now: datetime) -> Terms:
     """Return the terms for an upload that was begun: the owner's, and those of its file request.
 
-    Deletes one whose file request has ended meanwhile. Raises RequestClosed, RequestExpired.
+    Deletes one whose file request has ended meanwhile. Raises RequestGone.
     """
     if row.file_request_id is None:
         return terms.of(row)

@@ -54,10 +54,11 @@ class LinkOptions:
     custom_code: str | None
     sender_name: str | None = None
     """Who sends it to a file request; the note is then what they say."""
+    adds: bool = False
 
     @property
     def sender(self) -> Sender:
-        return Sender(self.owner_hash, self.sender_name, self.note)
+        return Sender(self.owner_hash, self.sender_name, self.note, self.adds)
 
 
 @dataclass(frozen=True, slots=True)

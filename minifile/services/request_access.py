@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from minifile.codes import token_hash
-from minifile.errors import LinkNotFound, RequestLocked, WrongRequestPassword
+from minifile.errors import LinkNotFound, RequestLocked
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import RequestAccess
 from minifile.services.passwords import is_remembered, remember_success, verify_password
@@ -19,6 +19,10 @@ from minifile.services.rate_limits import (
 from minifile.services.request_rows import RequestRecord, check_request_taking, read_request
 from minifile.values import Visitor
 
+_LOCKED = (
+    "This file request has a password."
+    " Send it with HTTP Basic (curl -u :PASSWORD) or X-Link-Password."
+)
 # A hundred guesses that come at once must not all be judged before the first is counted.
 _one_at_a_time = threading.Lock()
 
@@ -29,7 +33,7 @@ def find_open_request(
     """Return the file request that files may be sent to; it may have a password.
 
     An unknown code is answered and counted as that of a link: LinkNotFound, TooManyTries. Raises
-    RequestClosed and RequestExpired.
+    RequestGone.
     """
     rates.check(UNKNOWN_CODES, visitor.rate_address)
     found = read_request(code)
@@ -48,7 +52,7 @@ def check_request_unlocked(
     rates: RateLimits,
     now: datetime,
 ) -> None:
-    """Raise RequestLocked, WrongRequestPassword or TooManyTries unless the visitor may send.
+    """Raise RequestLocked or TooManyTries unless the visitor may send.
 
     That may who has no password to give, a browser that has given it, and a request that brings
     it: as `password`, or as that of the visitor.
@@ -57,7 +61,7 @@ def check_request_unlocked(
     if request.password_hash is None or _has_access(request, visitor):
         return
     if given is None:
-        raise RequestLocked
+        raise RequestLocked(_LOCKED)
     _try_password(request, visitor, given, rates=rates, now=now)
 
 
@@ -111,7 +115,7 @@ def _try_password(
         if not verify_password(request.password_hash, password):
             rates.count(WRONG_PASSWORDS, _counter(request), visitor.rate_address)
             rates.count(WRONG_PASSWORDS_LINK, _counter(request))
-            raise WrongRequestPassword
+            raise RequestLocked("That is not the password of this file request.")
     remember_success(request.password_hash, password, client, now)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select
 
-from minifile.errors import RequestClosed
+from minifile.errors import RequestGone
 from minifile.extensions import db
 from minifile.models import File, FileRequest, Link, PartialUpload, Submission, User
-from minifile.policy.file_requests import Room, check_room, check_taking
+from minifile.policy.file_requests import CLOSED, Room, check_room, check_taking
 from minifile.services.statements import Driver, Row, Statement, reading
 from minifile.values import LinkState, PartialState
 
@@ -106,19 +106,19 @@ def hold_request(driver: Driver, request_id: int, now: datetime) -> RequestRecor
     """Hold the row until the caller's work is committed, and read it.
 
     Whoever adds to a file request holds it, so what was counted stays as it is meanwhile. Raises
-    RequestClosed and RequestExpired when it takes nothing any more.
+    RequestGone when it takes nothing any more.
     """
     _HOLD.run(driver, request_id=request_id)
     found = read_request_of(driver, request_id)
     if found is None:
         # Its owner's account was deleted a moment ago.
-        raise RequestClosed
+        raise RequestGone(CLOSED)
     check_request_taking(found, now)
     return found
 
 
 def check_request_taking(request: RequestRecord, now: datetime) -> None:
-    """Raise RequestClosed or RequestExpired unless files may be sent to it."""
+    """Raise RequestGone unless files may be sent to it."""
     check_taking(request.closed_at, request.expires_at, request.owner_disabled, now)
 
 
@@ -143,8 +143,7 @@ def read_room(request: RequestRecord, now: datetime) -> Room:
 def take_room(driver: Driver, request_id: int, files: int, size_bytes: int, now: datetime) -> None:
     """Hold a file request, and judge whether so much more fits, within the caller's work.
 
-    The caller writes what takes the room in the same work. Raises RequestFull, RequestClosed and
-    RequestExpired.
+    The caller writes what takes the room in the same work. Raises RequestFull, RequestGone.
     """
     request = hold_request(driver, request_id, now)
     check_room(room_of(driver, request, now), files, size_bytes)

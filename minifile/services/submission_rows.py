@@ -111,7 +111,7 @@ def hand_in(
 ) -> HandedIn:
     """Write the files of `draft` into the sender's open submission, or make a new one of it.
 
-    Within the caller's work; it holds the file request. Raises RequestClosed, RequestExpired, and
+    Within the caller's work; it holds the file request. Raises RequestGone, and
     SubmissionClosed for who brings the token of a submission that is over, or never was.
     """
     request = hold_request(driver, request_id, now)
@@ -127,7 +127,10 @@ def hand_in(
     )
     own = find_own(driver, request_id, sender.sender_hash, now)
     if own is None and sender.adds:
-        raise SubmissionClosed
+        raise SubmissionClosed(
+            "Nothing can be added to this submission any more."
+            " Send the file without its token, as a new one."
+        )
     added = None if own is None else _add(driver, own, draft, sender, limits, now)
     return added or _make(driver, request_id, draft, sender, now)
 

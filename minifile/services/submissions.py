@@ -14,7 +14,7 @@ from minifile.policy.file_requests import check_sender
 from minifile.services.answering import check_answer, owners_quota_untold
 from minifile.services.bundle_rows import hold_bundle
 from minifile.services.bundles import complete_what_is_full, members_of, ready_among
-from minifile.services.joining import make_link, options_of_bundle
+from minifile.services.joining import LinkOptions, make_link, options_of_bundle
 from minifile.services.new_links import commit_with_code
 from minifile.services.partials import Terms, discard, mark_deleting, read_members
 from minifile.services.rate_limits import UPLOADS, RateLimits
@@ -109,7 +109,7 @@ def finish_submission(
     """Hand in a bundle's `files` complete uploads, or say again what was handed in.
 
     What is not complete besides those is deleted, and all of it where the file request has ended
-    meanwhile. Raises NotFound, UploadExpired, UploadNotReady, RequestClosed, RequestExpired.
+    meanwhile. Raises NotFound, UploadExpired, UploadNotReady, RequestGone.
     """
     check_sender(sender.name, sender.message)
     bundle_hash = token_hash(bundle)
@@ -127,13 +127,7 @@ def finish_submission(
         dropped.extend(row for row in members if row.state != PartialState.COMPLETE)
         for row in dropped:
             mark_deleting(driver, row)
-        before = options_of_bundle(complete)
-        options = replace(
-            before,
-            owner_hash=sender.sender_hash or before.owner_hash,
-            sender_name=sender.name or before.sender_name,
-            note=sender.message or before.note,
-        )
+        options = _said_at_last(complete, sender)
         made = make_link(driver, complete, options, code, terms=terms, now=now())
         return _handed_in(driver, made.link.id, files), True
 
@@ -149,6 +143,18 @@ def finish_submission(
     for row in dropped:
         discard(row, storage=terms.storage)
     return handed_in
+
+
+def _said_at_last(rows: Sequence[PartialRecord], sender: Sender) -> LinkOptions:
+    """Return what was said with the uploads, and what wins over it."""
+    before = options_of_bundle(rows)
+    return replace(
+        before,
+        owner_hash=sender.sender_hash or before.owner_hash,
+        adds=sender.adds,
+        sender_name=sender.name or before.sender_name,
+        note=sender.message or before.note,
+    )
 
 
 def find_own_submission(
