@@ -69,8 +69,9 @@ def receive_submission(
     transaction that writes the rows. `read_sender` is asked after the last file.
     """
     with owners_quota_untold():
-        check_answer(request, 1, 0, now())
-        check_upload(declared_bytes, visitor, rates=rates, limits=limits, storage=storage)
+        least = max(0, (declared_bytes or 0) - overhead_bytes)
+        check_answer(request, 1, least, now())
+        check_upload(least, visitor, rates=rates, limits=limits, storage=storage)
         release_connection()
         room = reserving(limits, declared_bytes, overhead_bytes=overhead_bytes, now=now)
         with room as reserved, storage.batch() as batch:
