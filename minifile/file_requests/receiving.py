@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from flask import Response, g, request
 
@@ -68,11 +69,14 @@ def receive_form(found: Answering) -> Response:
     parts = read_parts(request.headers.get("Content-Type", ""), body.buffers())
     form = _Form(parts, found)
     sender = _SenderReader(found, form.fields)
+    files = form.files()
     try:
-        handed_in = _receive(found, form.files(), sender, LIKELY_OVERHEAD)
+        # What finishes a bundle needs no room: its files have theirs.
+        first = next(files, None)
     except _NamesBundle:
-        handed_in = _finish(found, form.fields, sender)
-    return _answer(found, handed_in, sender)
+        return _answer(found, _finish(found, form.fields, sender), sender)
+    coming = files if first is None else chain([first], files)
+    return _answer(found, _receive(found, coming, sender, LIKELY_OVERHEAD), sender)
 
 
 def receive_file(found: Answering, filename: str) -> Response:

@@ -38,8 +38,8 @@ bp = Blueprint("submissions", __name__, url_prefix="/r")
 bp.after_request(end_unread_body)
 
 
-@bp.get("/<code:request_code>")
 @bp.get("/<code:request_code>/")
+@bp.get("/<code:request_code>")
 def show(request_code: str) -> Response:
     """Show what is asked for, with the form; a shell is told what to type."""
     visitor = current_visitor()
@@ -51,8 +51,8 @@ def show(request_code: str) -> Response:
     return response
 
 
-@bp.post("/<code:request_code>")
 @bp.post("/<code:request_code>/")
+@bp.post("/<code:request_code>")
 @exempt_from_csrf  # Judged by headers, as every upload.
 def create(request_code: str) -> Response:
     """Receive a form: files in fields of any name, besides what the sender says."""
@@ -67,9 +67,9 @@ def create(request_code: str) -> Response:
         return _refused(found.request, found.visitor, error)
 
 
-@bp.put("/<code:request_code>")
-@bp.put("/<code:request_code>/")
 @bp.put("/<code:request_code>/<filename>")
+@bp.put("/<code:request_code>/")
+@bp.put("/<code:request_code>")
 @exempt_from_csrf  # Judged by headers, as every upload.
 def put(request_code: str, filename: str = "") -> Response:
     """Receive one file as the body."""

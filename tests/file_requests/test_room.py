@@ -181,6 +181,17 @@ def test_an_upload_on_its_way_keeps_its_room_and_gives_it_back_when_ended(app: F
     assert hand_in(curl(app), path).status_code == 201
 
 
+def test_a_bundle_that_takes_the_last_room_and_the_last_link_is_finished(app: Flask):
+    path, bundle = ask_for(app, max_files=1, max_size=5), "b" * 32
+    change(app, User, max_links=1)
+    Tus(app).create(5, b"12345", filename="a", request=code_of(path), bundle=bundle)
+
+    answer = curl(app).post(path, **form({}, {"bundle": bundle, "bundle_files": "1"}), headers=JSON)
+
+    assert answer.status_code == 201, answer.text
+    assert submissions(app, path) == [["a"]]
+
+
 def test_an_upload_that_was_left_alone_keeps_no_room(app: Flask):
     path = ask_for(app, max_files=1)
     Tus(app).begin(5, filename="a", request=code_of(path))
