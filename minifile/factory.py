@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import cli, download, file_requests, links, site, upload
+from minifile import api, cli, download, file_requests, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -41,7 +41,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)
-    for blueprint in (site.bp, upload.bp, upload.tus_bp, links.bp, download.bp):
+    for blueprint in (site.bp, upload.bp, upload.tus_bp, links.bp, api.bp, download.bp):
         app.register_blueprint(blueprint)
     for blueprint in (file_requests.bp, file_requests.submit_bp):
         app.register_blueprint(blueprint)

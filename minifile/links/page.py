@@ -40,7 +40,7 @@ class _Forms:
         self.edit = EditLinkForm(obj=link, meta=meta)
         self.edit.expires_in.choices = [
             ("", "as it is now"),
-            *lifetime_choices(current_settings()),
+            *lifetime_choices(current_settings(), limits_for(link.owner_id)),
         ]
         self.rename = RenameFileForm(meta=meta)
         self.remove = RemoveFileForm(meta=meta)

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, after_this_request, g, render_template, request, url_for
+from flask import Blueprint, Response, after_this_request, g, make_response, request, url_for
 
+from minifile.errors import BadOption
 from minifile.extensions import exempt_from_csrf
 from minifile.links import adding, page
+from minifile.links.mine import act_on_ticked, render_list
 from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
-from minifile.services.owned_links import PAGE, list_owned_links
 from minifile.services.ownership import remember_owner
 from minifile.values import LinkRecord, Visitor
 from minifile.web.addresses import see_other
@@ -21,6 +22,7 @@ from minifile.web.current import (
     uploading_visitor,
     utcnow,
 )
+from minifile.web.error_pages import status_of
 from minifile.web.negotiate import answer_format
 
 bp = Blueprint("links", __name__, url_prefix="/links")
@@ -28,12 +30,17 @@ bp = Blueprint("links", __name__, url_prefix="/links")
 
 @bp.get("/")
 def mine() -> str:
-    """List the links that this browser has made."""
-    page = read_page_number(request.args.get("page", "1"))
-    links = list_owned_links(current_visitor().browser, page=page, now=utcnow())
-    return render_template(
-        "links/mine.html", links=links[:PAGE], page=page, has_more=len(links) > PAGE
-    )
+    """List the links of who is signed in, and those that this browser has made."""
+    return render_list()
+
+
+@bp.post("/")
+def act() -> Response:
+    """Do something to the links that are ticked."""
+    try:
+        return see_other(act_on_ticked())
+    except BadOption as error:
+        return make_response(render_list(str(error)), status_of(error)[0])
 
 
 @bp.get("/<code:code>")
@@ -84,12 +91,6 @@ def delete(code: str, owner_token: str) -> Response:
     if answer_format() == "text":
         return Response("The link is revoked.\n", content_type="text/plain; charset=utf-8")
     return Response(status=204)
-
-
-def read_page_number(value: str) -> int:
-    """Return the number of a page, the first for what is none."""
-    is_number = value.isascii() and value.isdigit() and len(value) < 7
-    return max(1, int(value)) if is_number else 1
 
 
 @bp.post("/<code:code>/files")

@@ -13,7 +13,7 @@ from minifile.errors import BadOption, LinkNotFound, NotFound, TooLateToUndo, To
 from minifile.extensions import db, write_transaction
 from minifile.identity import Scope
 from minifile.models import BrowserAccess, File, Link
-from minifile.policy.access import can_undo, check_open
+from minifile.policy.access import can_undo, check_open, standing_of
 from minifile.policy.lifetimes import check_lifetime
 from minifile.policy.limits import check_max_downloads, check_note, check_password
 from minifile.policy.names import clean_path, number_equal_names
@@ -83,6 +83,11 @@ def find_managed_link(
     if not (undoable and can_undo(link, now)):
         check_open(link, now)
     return link
+
+
+def standing(link: LinkRecord, now: datetime) -> str:
+    """Return in one word how a link stands: `open`, `exhausted`, `expired` or `revoked`."""
+    return standing_of(link.state, link.expires_at, link.downloads_left, now)
 
 
 def find_file(link: LinkRecord, filename: str) -> FileRecord:

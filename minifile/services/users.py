@@ -171,13 +171,7 @@ def change_password(
 
 def change_role(user_id: int, role: UserRole, *, actor: Actor, now: datetime) -> None:
     """Make a user an admin, or an admin a user. Raises LastAdmin."""
-    with write_transaction() as session:
-        if role is not UserRole.ADMIN:
-            check_not_last_admin(session, user_id)
-        row = lock_user(session, user_id)
-        if row.role != role:
-            row.role = role.value
-            record(session, actor, "user.role", user_id, role.value, now=now)
+    change_user(user_id, role=role, actor=actor, now=now)
 
 
 def disable_user(user_id: int, *, actor: Actor, now: datetime) -> None:
@@ -185,33 +179,51 @@ def disable_user(user_id: int, *, actor: Actor, now: datetime) -> None:
 
     Links stay as they are, API tokens are refused meanwhile.
     """
-    with write_transaction() as session:
-        check_not_last_admin(session, user_id)
-        row = lock_user(session, user_id)
-        if row.disabled_at is None:
-            row.disabled_at = now
-            delete_sessions(session, user_id)
-            record(session, actor, "user.disable", user_id, now=now)
+    change_user(user_id, is_disabled=True, actor=actor, now=now)
 
 
 def enable_user(user_id: int, *, actor: Actor, now: datetime) -> None:
     """Let a disabled user sign in again."""
-    with write_transaction() as session:
-        row = lock_user(session, user_id)
-        if row.disabled_at is not None:
-            row.disabled_at = None
-            record(session, actor, "user.enable", user_id, now=now)
+    change_user(user_id, is_disabled=False, actor=actor, now=now)
 
 
 def change_limits(user_id: int, limits: Allowance, *, actor: Actor, now: datetime) -> None:
     """Set what this user is allowed; it may be less than what they use now."""
+    change_user(user_id, limits=limits, actor=actor, now=now)
+
+
+def change_user(
+    user_id: int,
+    *,
+    role: UserRole | None = None,
+    is_disabled: bool | None = None,
+    limits: Allowance | None = None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Change all that is given of a user, or nothing. Raises NotFound and LastAdmin."""
     with write_transaction() as session:
+        if is_disabled or role is UserRole.USER:
+            check_not_last_admin(session, user_id)
         row = lock_user(session, user_id)
-        row.max_file_size, row.quota = limits.max_file_size, limits.quota
-        row.max_links, row.daily_upload = limits.max_links, limits.daily_upload
-        row.max_lifetime_seconds = _seconds(limits.max_lifetime)
-        said = (f"{field.name} {getattr(limits, field.name)}" for field in fields(limits))
-        record(session, actor, "user.limits", user_id, ", ".join(said), now=now)
+        if role is not None and row.role != role:
+            row.role = role.value
+            record(session, actor, "user.role", user_id, role.value, now=now)
+        if is_disabled is not None and is_disabled != (row.disabled_at is not None):
+            row.disabled_at = now if is_disabled else None
+            delete_sessions(session, user_id)
+            action = "user.disable" if is_disabled else "user.enable"
+            record(session, actor, action, user_id, now=now)
+        if limits is not None:
+            _set_limits(row, limits)
+            said = (f"{field.name} {getattr(limits, field.name)}" for field in fields(limits))
+            record(session, actor, "user.limits", user_id, ", ".join(said), now=now)
+
+
+def _set_limits(row: User, limits: Allowance) -> None:
+    row.max_file_size, row.quota = limits.max_file_size, limits.quota
+    row.max_links, row.daily_upload = limits.max_links, limits.daily_upload
+    row.max_lifetime_seconds = _seconds(limits.max_lifetime)
 
 
 def lock_user(session: Session, user_id: int) -> User:

@@ -180,12 +180,12 @@ class _Form:
 
 
 def _upload_page(error: str | None = None) -> Response:
-    settings = current_settings()
+    limits = current_limits()
     page = render_template(
         "upload/new.html",
-        limits=current_limits(),
-        choices=lifetime_choices(settings),
-        default_choice=write_duration(settings.default_lifetime),
+        limits=limits,
+        choices=lifetime_choices(current_settings(), limits),
+        default_choice=write_duration(limits.default_lifetime),
         example_url=f"{public_url()}/",
         error=error,
         sent=g.options.shown() if error and "options" in g else {},

@@ -2,13 +2,14 @@
 
 from minifile.config import Settings
 from minifile.units import duration_in_words, write_duration
+from minifile.values import Limits
 
 
-def lifetime_choices(settings: Settings) -> list[tuple[str, str]]:
-    """Return the offered lifetimes as (value, words); the default one is always among them."""
-    offered = sorted({*settings.lifetime_choices, settings.default_lifetime})
+def lifetime_choices(settings: Settings, limits: Limits) -> list[tuple[str, str]]:
+    """Return the lifetimes offered to a sender as (value, words), always with the default one."""
+    offered = sorted({*settings.lifetime_choices, limits.default_lifetime})
     return [
         (write_duration(lifetime), duration_in_words(lifetime))
         for lifetime in offered
-        if lifetime <= settings.max_lifetime
+        if lifetime <= limits.max_lifetime
     ]

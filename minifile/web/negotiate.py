@@ -37,7 +37,12 @@ def names_in_accept(*media_types: str) -> bool:
 
 
 def answer_format() -> Format:
-    """Return the form of the answer; where HTML and JSON are both named, the better q wins."""
+    """Return the form of the answer; where HTML and JSON are both named, the better q wins.
+
+    The API speaks JSON to everybody.
+    """
+    if request.path.startswith("/api/"):
+        return "json"
     html, json = names_in_accept("text/html"), names_in_accept(*_JSON)
     if html and json:
         accept = request.accept_mimetypes

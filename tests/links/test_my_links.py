@@ -4,14 +4,18 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from cast import change_row, send
+from cast import change_row, send, stored_link
 from conftest import browser
 from flask import Flask
 from flask.testing import FlaskClient
+from people import csrf_token, make_user, signed_in, with_token
 from sqlalchemy import event
 
 from minifile.extensions import db
 from minifile.services.owned_links import PAGE
+from minifile.services.user_sessions import open_session
+from minifile.services.users import UserRecord
+from minifile.web.current import current_session_times, utcnow
 
 
 @pytest.fixture
@@ -104,7 +108,7 @@ def test_a_link_that_is_being_deleted_is_not_listed(any_database_app: Flask, ali
     assert codes(alice) == []
 
 
-def test_many_links_come_in_pages_with_two_queries_each(
+def test_many_links_come_in_pages_with_three_queries_each(
     any_database_app: Flask, alice: FlaskClient
 ):
     made = [give(any_database_app, alice, f"{number}.txt") for number in range(PAGE + 2)]
@@ -116,7 +120,7 @@ def test_many_links_come_in_pages_with_two_queries_each(
 
     assert first + second == made[::-1]
     assert len(first) == PAGE
-    assert len([one for one in statements if "FROM link" in one or "FROM file" in one]) == 4
+    assert len([one for one in statements if "FROM link" in one or "FROM file" in one]) == 6
     assert 'rel="next"' not in alice.get("/links/?page=2").text
 
 
@@ -139,3 +143,162 @@ def test_the_address_without_a_slash_leads_there(alice: FlaskClient):
 
     assert answer.status_code == 308
     assert answer.headers["Location"].endswith("/links/")
+
+
+@pytest.fixture
+def user(any_database_app: Flask) -> UserRecord:
+    return make_user(any_database_app)
+
+
+def put(client: FlaskClient, name: str, content: bytes = b"12345", **options: str) -> str:
+    """Upload with an API token or as a browser, and return the code."""
+    answer = client.put(f"/{name}", data=content, query_string=options, headers=JSON)
+    assert answer.status_code == 201, answer.text
+    return answer.json["code"]
+
+
+JSON = {"Accept": "application/json"}
+
+
+def test_a_user_finds_their_links_wherever_they_were_made(
+    any_database_app: Flask, user: UserRecord
+):
+    made = [put(with_token(any_database_app, user), "a.txt")]
+    made.append(put(signed_in(any_database_app, user), "b.txt"))
+
+    assert codes(signed_in(any_database_app, user)) == made[::-1]
+    assert codes(signed_in(any_database_app, make_user(any_database_app, "Bob"))) == []
+    assert codes(browser(any_database_app)) == []
+
+
+def test_what_a_user_made_is_not_left_to_the_browser(any_database_app: Flask, user: UserRecord):
+    client = signed_in(any_database_app, user)
+    code = put(client, "a.txt")
+    with client.session_transaction() as session:
+        del session["account"]
+
+    assert codes(client) == []
+    assert client.get(f"/links/{code}").status_code == 404
+
+
+def test_what_the_browser_made_before_is_listed_too(
+    any_database_app: Flask, alice: FlaskClient, user: UserRecord
+):
+    before = give(any_database_app, alice, "before.txt")
+    with alice.session_transaction() as session, any_database_app.app_context():
+        session["account"] = nonce_of(user)
+    after = put(alice, "after.txt")
+
+    assert codes(alice) == [after, before]
+
+
+def nonce_of(user: UserRecord) -> str:
+    times = current_session_times()
+    return open_session(user.id, user_agent="", times=times, now=utcnow())
+
+
+# What is asked for, and which of the four links come in which order.
+ASKED = {
+    "q=REPORT": "cb", "q=100%25": "d", "q=_": "", "q=for+Bob": "a", "q=%00": "dcba",
+    "q=" + "x" * 9000: "", "state=exhausted": "b", "state=expired": "a", "state=revoked": "c",
+    "state=open": "d", "state=private": "", "state=x": "dcba", "sort=oldest": "abcd",
+    "sort=size": "dcba", "sort=name": "adbc", "sort=downloads": "bdca", "sort=expiry": "acdb",
+    "sort=x&q=report&state=revoked": "c",
+}  # fmt: skip
+
+
+def test_links_are_looked_for_filtered_and_sorted(any_database_app: Flask, user: UserRecord):
+    script, client = with_token(any_database_app, user), signed_in(any_database_app, user)
+    names = {
+        put(script, "aaa.txt", b"1", note="for Bob"): "a",
+        put(script, "report 1.pdf", b"12"): "b",
+        put(script, "Report 2.pdf", b"123"): "c",
+        put(script, "at 100% now.txt", b"1234", expires_in="2d"): "d",
+    }
+    by_name = {name: code for code, name in names.items()}
+    change_row(any_database_app, by_name["a"], expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    change_row(any_database_app, by_name["b"], max_downloads=2, download_count=2)
+    change_row(any_database_app, by_name["b"], expires_at=datetime(2099, 1, 1, tzinfo=UTC))
+    change_row(any_database_app, by_name["c"], state="revoked")
+
+    shown = {
+        asked: "".join(names[code] for code in codes(client, f"/links/?{asked}")) for asked in ASKED
+    }
+
+    assert shown == ASKED
+
+
+def test_the_totals_are_those_of_all_links(any_database_app: Flask, user: UserRecord):
+    script = with_token(any_database_app, user)
+    put(script, "a.txt", bytes(1024))
+    over = put(script, "b.txt", bytes(2048))
+    change_row(any_database_app, over, state="revoked", download_count=1234)
+
+    page = re.sub(r"<[^>]+>|\s+", " ", signed_in(any_database_app, user).get("/links/?q=no").text)
+
+    assert "1 live link" in re.sub(r" +", " ", page)
+    assert "1 KiB in them" in re.sub(r" +", " ", page)
+    assert "1,234 downloads" in re.sub(r" +", " ", page)
+
+
+def tick(client: FlaskClient, action: str, *ticked: str, **fields: str):
+    form = {"csrf_token": csrf_token(client), "action": action, "code": list(ticked), **fields}
+    return client.post("/links/?sort=oldest", data=form)
+
+
+def test_ticked_links_are_revoked_at_once_and_those_of_others_are_not(
+    any_database_app: Flask, user: UserRecord
+):
+    script, client = with_token(any_database_app, user), signed_in(any_database_app, user)
+    mine = [put(script, f"{number}.txt") for number in range(3)]
+    theirs = put(with_token(any_database_app, make_user(any_database_app, "Bob")), "b.txt")
+
+    answer = tick(client, "revoke", mine[0], mine[1], theirs, "unknowncode")
+
+    assert (answer.status_code, answer.location) == (303, "/links/?sort=oldest")
+    assert "2 links revoked." in client.get("/links/").text
+    states = [stored_link(any_database_app, code).state for code in [*mine, theirs]]
+    assert states == ["revoked", "revoked", "open", "open"]
+
+
+def test_ticked_links_live_longer_and_never_shorter(any_database_app: Flask, user: UserRecord):
+    script, client = with_token(any_database_app, user), signed_in(any_database_app, user)
+    short, long = put(script, "a.txt", expires_in="1h"), put(script, "b.txt", expires_in="20d")
+
+    tick(client, "extend", short, long, expires_in="7d")
+
+    days = [
+        (stored_link(any_database_app, code).expires_at - utcnow()).days for code in (short, long)
+    ]
+    assert days == [6, 19]
+
+
+@pytest.mark.parametrize(
+    ("action", "ticked", "lifetime", "status"),
+    [
+        ("revoke", False, "", 422), ("extend", True, "99999d", 422), ("extend", True, "x", 422),
+        ("extend", True, "", 422), ("explode", True, "1d", 400),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_changes_nothing(
+    any_database_app: Flask, user: UserRecord, action: str, ticked: bool, lifetime: str, status: int
+):
+    code = put(with_token(any_database_app, user), "a.txt")
+    client = signed_in(any_database_app, user)
+    before = stored_link(any_database_app, code).expires_at
+
+    answer = tick(client, action, *([code] if ticked else []), expires_in=lifetime)
+
+    assert answer.status_code == status
+    after = stored_link(any_database_app, code)
+    assert (after.state, after.expires_at) == ("open", before)
+
+
+def test_another_site_can_not_revoke(any_database_app: Flask, user: UserRecord):
+    code = put(with_token(any_database_app, user), "a.txt")
+    client = signed_in(any_database_app, user)
+
+    answer = client.post("/links/", data={"action": "revoke", "code": code})
+
+    assert answer.status_code == 400
+    assert stored_link(any_database_app, code).state == "open"

@@ -1,0 +1,107 @@
+"""My links: the list, what is looked for in it, and what is done to those that are ticked."""
+
+from typing import Any
+
+from flask import flash, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from minifile.errors import BadOption, BadRequest
+from minifile.services.many_links import extend_links, revoke_links
+from minifile.services.owned_links import (
+    PAGE,
+    SORTS,
+    STANDINGS,
+    Wanted,
+    add_up_owned_links,
+    list_owned_links,
+)
+from minifile.services.uploads import parse_lifetime
+from minifile.units import plural
+from minifile.web.current import (
+    current_limits,
+    current_rates,
+    current_settings,
+    current_visitor,
+    utcnow,
+)
+from minifile.web.lifetimes import lifetime_choices
+
+_SORTED_BY = {
+    "newest": "newest first",
+    "oldest": "oldest first",
+    "expiry": "next to expire",
+    "size": "largest first",
+    "downloads": "most downloads",
+    "name": "by name",
+}
+
+
+def read_wanted(args: "MultiDict[str, str]") -> Wanted:
+    """Return what an address asks for; what makes no sense is left out."""
+    standing, sort = args.get("state", ""), args.get("sort", "")
+    return Wanted(
+        search=args.get("q", ""),
+        standing=standing if standing in STANDINGS else "",
+        sort=sort if sort in SORTS else SORTS[0],
+        page=read_page_number(args.get("page", "1")),
+    )
+
+
+def read_page_number(value: str) -> int:
+    """Return the number of a page, the first for what is none."""
+    is_number = value.isascii() and value.isdigit() and len(value) < 7
+    return max(1, int(value)) if is_number else 1
+
+
+def render_list(error: str | None = None) -> str:
+    """Show a page of the links of who asks."""
+    visitor, now = current_visitor(), utcnow()
+    wanted = read_wanted(request.args)
+    links = list_owned_links(visitor, wanted, now=now)
+    asked = {"q": wanted.search, "state": wanted.standing, "sort": wanted.sort}
+    kept = {name: value for name, value in asked.items() if value and value != SORTS[0]}
+    return render_template(
+        "links/mine.html",
+        links=links[:PAGE],
+        totals=add_up_owned_links(visitor, now=now),
+        wanted=wanted,
+        standings=list(STANDINGS),
+        sorts=_SORTED_BY,
+        choices=lifetime_choices(current_settings(), current_limits()),
+        asked=kept,
+        has_more=len(links) > PAGE,
+        error=error,
+    )
+
+
+def act_on_ticked() -> str:
+    """Revoke or extend the ticked links; return where to go then. Raises BadRequest, BadOption."""
+    act = _ACTS.get(request.form.get("action", ""))
+    if act is None:
+        raise BadRequest("The form does not say what to do with the links.")
+    codes = request.form.getlist("code")
+    if not codes:
+        raise BadOption("Tick the links first.")
+    flash(act(codes), "good")
+    asked: dict[str, Any] = request.args.to_dict()
+    return url_for("links.mine", **asked)
+
+
+def _revoke(codes: list[str]) -> str:
+    count = revoke_links(
+        codes, current_visitor(), rates=current_rates(), now=utcnow(),
+        undo_within=current_settings().revoke_grace,
+    )  # fmt: skip
+    return f"{plural(count, 'link')} revoked."
+
+
+def _extend(codes: list[str]) -> str:
+    lifetime = parse_lifetime(request.form.get("expires_in", ""))
+    count = extend_links(
+        codes, current_visitor(), lifetime,
+        rates=current_rates(), limits=current_limits(), now=utcnow(),
+    )  # fmt: skip
+    return f"{plural(count, 'link')} kept longer."
+
+
+_ACTS = {"revoke": _revoke, "extend": _extend}
