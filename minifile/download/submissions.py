@@ -1,6 +1,6 @@
 """All that strangers have sent to a file request, as one zip for its owner."""
 
-from flask import Response, g
+from flask import Response
 
 from minifile.download.bytes_answer import answer_archive
 from minifile.errors import NotFound
@@ -27,6 +27,5 @@ def answer_submissions(request_code: str) -> Response:
     submissions = list_submissions(found, page=None, now=utcnow())
     if not submissions:
         raise NotFound("Nobody has sent anything yet.")
-    g.file_request_id = found.id
     link = as_one_link(found, submissions)
     return answer_archive(Reading(link, current_visitor(), is_owner=True))

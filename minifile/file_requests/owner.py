@@ -19,6 +19,7 @@ from minifile.services.file_requests import (
     change_request,
     close_request,
     create_request,
+    delete_request,
     find_own_request,
     list_requests,
     reopen_request,
@@ -105,7 +106,8 @@ def show(request_code: str) -> Response:
             form=SendForm(),
         )
     )
-    mark_seen(submissions[:SUBMISSIONS], now=now)
+    if request.method == "GET":
+        mark_seen(submissions[:SUBMISSIONS], now=now)
     return response
 
 
@@ -144,6 +146,16 @@ def reopen(request_code: str) -> Response:
     _check_button()
     reopen_request(found, actor=current_actor(), now=utcnow())
     return _back("The file request takes files again.", found)
+
+
+@bp.post("/<code:request_code>/delete")
+def remove(request_code: str) -> Response:
+    """Forget a file request that has ended."""
+    found = _own(request_code)
+    _check_button()
+    delete_request(found, actor=current_actor(), now=utcnow())
+    flash("The file request is deleted. What was sent stays among your links.", "good")
+    return see_other(url_for("file_requests.index"))
 
 
 @bp.post("/<code:request_code>/submissions/<int:submission_id>/delete")

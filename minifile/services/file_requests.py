@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from minifile.codes import new_code
-from minifile.errors import LinkNotFound
+from minifile.errors import Conflict, LinkNotFound
 from minifile.extensions import db, write_transaction
 from minifile.identity import Account, Actor
 from minifile.models import FileRequest, Link, RequestAccess, Submission
@@ -141,6 +141,19 @@ def reopen_request(request: RequestRecord, *, actor: Actor, now: datetime) -> No
         if row.closed_at is not None:
             row.closed_at = None
             record(session, actor, "request.reopen", row.id, now=now)
+
+
+def delete_request(request: RequestRecord, *, actor: Actor, now: datetime) -> None:
+    """Forget a file request that takes nothing any more. Raises Conflict for an open one.
+
+    What was sent stays, as private links of its owner.
+    """
+    with write_transaction() as session:
+        row = _lock(session, request)
+        if standing_of_request(row.closed_at, row.expires_at, now) == "open":
+            raise Conflict("This file request is open. Close it first.")
+        session.execute(delete(FileRequest).where(FileRequest.id == row.id))
+        record(session, actor, "request.delete", row.id, now=now)
 
 
 def list_requests(account: Account, *, page: int, now: datetime) -> list[OwnRequest]:

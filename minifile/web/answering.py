@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from flask import g
-
 from minifile.codes import token_hash
 from minifile.services.answering import as_owner, limits_in
 from minifile.services.request_access import check_request_unlocked, find_open_request
@@ -39,7 +37,6 @@ def answering(code: str, password: str | None = None) -> Answering:
     visitor, rates = uploading_visitor(), current_rates()
     request = find_open_request(code, visitor, rates=rates, now=utcnow())
     check_request_unlocked(request, visitor, password, rates=rates, now=utcnow())
-    g.file_request_id = request.id
     return Answering(request, visitor, as_owner(request, visitor), limits_of_request(request))
 
 

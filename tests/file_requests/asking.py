@@ -1,26 +1,23 @@
 """Alice asks for files, and strangers hand them in."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+import people
 from cast import form
 from conftest import browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
+from people import make_user
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from minifile.codes import new_token
 from minifile.extensions import db
-from minifile.identity import Account, Actor, Scope, UserRole
+from minifile.identity import Account, Actor, Scope
 from minifile.models import File, FileRequest, Link, Submission
 from minifile.services.file_requests import RequestFields, create_request
-from minifile.services.user_sessions import SessionTimes, open_session
-from minifile.services.users import UserRecord, create_user, find_user
 
-TIMES = SessionTimes(timedelta(days=7), timedelta(days=30))
-PASSWORD = "a long word of passing"
 JSON = {"Accept": "application/json"}
 
 
@@ -28,26 +25,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def user(app: Flask, name: str = "Alice", role: UserRole = UserRole.USER) -> UserRecord:
-    """Return the user of this name, who is made if need be."""
-    with app.app_context():
-        return find_user(name) or create_user(name, password=None, role=role, now=now())
-
-
 def account(app: Flask, name: str = "Alice") -> Account:
-    found = user(app, name)
+    found = make_user(app, name)
     return Account(found.id, found.name, found.role, frozenset(Scope))
 
 
 def signed_in(app: Flask, name: str = "Alice") -> FlaskClient:
     """Return a browser in which this user is signed in."""
-    client = browser(app)
-    found = user(app, name)
-    with app.app_context():
-        nonce = open_session(found.id, user_agent="test", times=TIMES, now=now())
-    with client.session_transaction() as session:
-        session["account"], session["browser"] = nonce, new_token()
-    return client
+    return people.signed_in(app, make_user(app, name))
 
 
 def ask_for(app: Flask, name: str = "Alice", **fields: Any) -> str:

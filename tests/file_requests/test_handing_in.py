@@ -8,6 +8,7 @@ from cast import form, nothing_changed, stored_link
 from conftest import shell
 from file_requests.asking import (
     JSON,
+    account,
     ask_for,
     change,
     code_of,
@@ -20,7 +21,6 @@ from file_requests.asking import (
     signed_in,
     stranger,
     submissions,
-    user,
 )
 from flask import Flask
 from upload.tus_client import Tus, metadata, path_of
@@ -63,7 +63,7 @@ def test_a_submission_is_a_private_link_of_who_asked(app: Flask):
 
     link = stored_link(app, sent_codes(app)[0])
 
-    assert link.owner_id == user(app).id
+    assert link.owner_id == account(app).id
     assert link.is_private
     assert link.expires_at - link.created_at == timedelta(days=30)
 

@@ -7,7 +7,6 @@ import pytest
 from cast import nothing_changed, row_counts
 from conftest import shell
 from file_requests.asking import (
-    account,
     ask_for,
     curl,
     hand_in,
@@ -21,12 +20,12 @@ from file_requests.asking import (
     token_on,
 )
 from flask import Flask
+from people import make_user, with_token
 from sqlalchemy import select
 
 from minifile.extensions import db
-from minifile.identity import Actor, Scope
+from minifile.identity import Scope
 from minifile.models import AuditEntry, FileRequest, Submission, User
-from minifile.services.api_tokens import create_token
 from minifile.services.purge import purge_expired
 
 FIELDS = {
@@ -146,6 +145,22 @@ def test_a_closed_file_request_keeps_what_was_sent_and_may_open_again(app: Flask
     assert actions(app) == ["request.create", "request.close", "request.reopen"]
 
 
+def test_an_ended_file_request_is_deleted_and_what_was_sent_stays(any_database_app: Flask):
+    app = any_database_app
+    path = ask_for(app)
+    hand_in(curl(app), path)
+    alice, page, code = signed_in(app), own_page(path), sent_codes(app)[0]
+
+    assert press(alice, page, f"{page}/delete").status_code == 409
+    press(alice, page, f"{page}/close")
+    deleted = press(alice, page, f"{page}/delete")
+
+    assert deleted.headers["Location"] == "/account/requests/"
+    assert alice.get(page).status_code == curl(app).get(path).status_code == 404
+    assert alice.get(f"/{code}/a.txt").data == b"a.txt"
+    assert curl(app).get(f"/{code}/a.txt").status_code == 404
+
+
 def test_the_list_counts_what_is_new_until_it_was_seen(app: Flask):
     path = ask_for(app)
     alice = signed_in(app)
@@ -239,6 +254,7 @@ def addresses(path: str) -> list[tuple[str, str]]:
         ("POST", f"{page}/edit"),
         ("POST", f"{page}/close"),
         ("POST", f"{page}/reopen"),
+        ("POST", f"{page}/delete"),
         ("POST", f"{page}/submissions/1/delete"),
     ]
 
@@ -287,13 +303,9 @@ def test_an_api_token_reaches_as_far_as_its_scopes(
 ):
     path = ask_for(app)
     hand_in(curl(app), path)
-    alice = account(app)
-    with app.app_context():
-        token, _ = create_token(
-            alice.id, "script", {scope}, lifetime=None, actor=Actor(alice.id, "page"), now=now()
-        )
+    alice = make_user(app)
 
-    answer = shell(app).get(f"{own_page(path)}{page}", headers={"Authorization": f"Bearer {token}"})
+    answer = with_token(app, alice, scope).get(f"{own_page(path)}{page}")
 
     assert answer.status_code == status
 
