@@ -98,23 +98,18 @@ class WrongPassword(LinkLocked):
         super().__init__("That is not the password of this link.")
 
 
-class RequestLocked(LinkLocked):
-    """The file request has a password and the caller has not given it, or not the right one."""
-
-
-class RequestGone(MinifileError):
-    """The file request exists but takes nothing any more."""
-
-
-class SubmissionClosed(RequestGone):
-    """Nothing can be added to the submission any more, or it was never one."""
-
-
 class SignInNeeded(MinifileError):
     """The caller has to say who they are."""
 
     def __init__(self, message: str = "Sign in first, or send an API token.") -> None:
         super().__init__(message)
+
+
+class AccountDeleted(SignInNeeded):
+    """The account was deleted while a request of its user was going on."""
+
+    def __init__(self) -> None:
+        super().__init__("The account has just been deleted. Nothing was kept.")
 
 
 class SignInRefused(MinifileError):
@@ -129,6 +124,17 @@ class TokenRefused(SignInNeeded):
 
     def __init__(self) -> None:
         super().__init__("This API token is not valid. It may have expired or been revoked.")
+
+
+class InvitationOver(MinifileError):
+    """An invitation was used, or its time is over."""
+
+
+class ResetOver(MinifileError):
+    """A secret address that was sent by mail, or handed over, holds no longer."""
+
+    def __init__(self) -> None:
+        super().__init__("This address has been used, or its time is over. Ask for another one.")
 
 
 class TooManyTries(MinifileError):
@@ -156,6 +162,13 @@ class Taken(BadOption):
     """A name, an address or a code is somebody else's already."""
 
 
+class WrongOwnPassword(BadOption):
+    """Somebody who is signed in gives another password than theirs."""
+
+    def __init__(self) -> None:
+        super().__init__("That is not your password. Nothing was done.")
+
+
 class CodeTaken(Taken):
     """A custom code that a link has, or had."""
 
@@ -177,10 +190,6 @@ class TooLarge(MinifileError):
 
 class QuotaExceeded(TooLarge):
     """The upload would go beyond what its sender may hold, or send in a day."""
-
-
-class RequestFull(TooLarge):
-    """The file request, or its owner, has no room for this."""
 
 
 class TypeRefused(MinifileError):

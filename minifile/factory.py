@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import api, cli, download, file_requests, links, site, upload
+from minifile import accounts, api, cli, download, file_requests, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -15,7 +15,17 @@ from minifile.services.blob_locks import AdvisoryLocks
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
 from minifile.storage.locks import FileLocks, Locks
-from minifile.web import assets, error_pages, filters, headers, hosts, proxies, routing, sessions
+from minifile.web import (
+    assets,
+    error_pages,
+    filters,
+    headers,
+    hosts,
+    navigation,
+    proxies,
+    routing,
+    sessions,
+)
 from minifile.web.current import Instance, utcnow
 from minifile.web.transfers import Transfers
 
@@ -41,9 +51,17 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)
-    for blueprint in (site.bp, upload.bp, upload.tus_bp, links.bp, api.bp, download.bp):
-        app.register_blueprint(blueprint)
-    for blueprint in (file_requests.bp, file_requests.submit_bp):
+    for blueprint in (
+        site.bp,
+        upload.bp,
+        upload.tus_bp,
+        links.bp,
+        accounts.bp,
+        file_requests.bp,
+        file_requests.submit_bp,
+        api.bp,
+        download.bp,
+    ):
         app.register_blueprint(blueprint)
     cli.register(app)
     return app
@@ -79,10 +97,13 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.WRONG_PASSWORDS: settings.rate_wrong_passwords,
             rate_limits.WRONG_PASSWORDS_LINK: settings.rate_wrong_passwords_link,
             rate_limits.UNKNOWN_CODES: settings.rate_unknown_codes,
+            rate_limits.UNKNOWN_USERS: settings.rate_unknown_users,
             rate_limits.UPLOADS: settings.rate_uploads,
             rate_limits.PARTIAL_UPLOADS: settings.rate_partial_uploads,
             rate_limits.WRONG_SIGN_INS: settings.rate_wrong_sign_ins,
             rate_limits.WRONG_SIGN_INS_ADDRESS: settings.rate_wrong_sign_ins_address,
+            rate_limits.MAILS: settings.rate_mails,
+            rate_limits.REGISTRATIONS: settings.rate_registrations,
         },
         secret_key=settings.secret_key,
     )
@@ -124,3 +145,4 @@ def _set_up_web(app: Flask, settings: Settings) -> None:
     headers.register(app)
     filters.register(app)
     app.context_processor(lambda: {"settings": settings, "now": utcnow()})
+    navigation.register(app)

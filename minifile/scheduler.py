@@ -17,9 +17,11 @@ from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
+from minifile.services.stale_rows import delete_stale_rows
 from minifile.services.write_back import write_back
 from minifile.web.current import (
     current_rates,
+    current_session_times,
     current_settings,
     current_storage,
     current_terms,
@@ -91,6 +93,7 @@ def purge_if_due() -> bool:
         return False
     complete_left_full(terms=current_terms(), now=utcnow)
     purged = purge_expired(storage=current_storage(), now=now)
+    delete_stale_rows(times=current_session_times(), now=now)
     current_rates().sweep()
     log.info(
         "purged %d links (%d bytes) and %d partial uploads, swept %d orphan blobs",

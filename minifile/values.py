@@ -103,6 +103,15 @@ class UploadOptions:
     note: str | None = None
     is_private: bool = False
     custom_code: str | None = None
+    grant_to: Sequence[str] = ()
+    """Names or mail addresses of users who may open a private link."""
+    recipients: Sequence[str] = ()
+    """Mail addresses that get a child link each."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Say whether it is private, or shared with somebody by name or address."""
+        return self.is_private or bool(self.grant_to or self.recipients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +240,8 @@ class PartialRecord:
     owner_id: int | None = None
     is_private: bool = False
     custom_code: str | None = None
+    grant_to: str | None = None
+    recipients: str | None = None
     file_request_id: int | None = None
     sender_name: str | None = None
 

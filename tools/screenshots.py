@@ -16,7 +16,11 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "screenshots"
-WALKS = ["tests/e2e/test_pages.py", "tests/e2e/test_preview_states.py"]
+WALKS = [
+    "tests/e2e/test_pages.py",
+    "tests/e2e/test_preview_states.py",
+    "tests/e2e/test_account_states.py",
+]
 COLOURS = 96
 # Of a page with hundreds of files its beginning is enough.
 MOST_PIXELS = 2600

@@ -36,6 +36,21 @@ COMMANDS = (
         "minifile.cli.check:check",
         "Say in a line each whether settings, database, storage and proxies fit together.",
     ),
+    LateCommand(
+        "user",
+        "minifile.cli.user:user",
+        "Make users, list them, change, disable and delete them.",
+    ),
+    LateCommand(
+        "invite",
+        "minifile.cli.invite:invite",
+        "Print an address with which somebody makes an account, once.",
+    ),
+    LateCommand(
+        "token",
+        "minifile.cli.token:token",
+        "Make, list and revoke the API tokens of users.",
+    ),
     LateCommand("db", "minifile.cli.db:migrations", "Perform database migrations."),
 )
 

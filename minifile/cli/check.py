@@ -9,6 +9,7 @@ from minifile.config import Settings, migrations_path, survey_settings
 from minifile.config.advice import advise
 from minifile.errors import MinifileError
 from minifile.server.sizing import database_connections, default_workers
+from minifile.services.mail import probe_mail
 from minifile.services.probes import (
     STORAGE,
     probe_counters,
@@ -19,6 +20,7 @@ from minifile.services.probes import (
 from minifile.storage import open_storage
 from minifile.storage.locks import FileLocks
 from minifile.values import Level, Verdict
+from minifile.web.letters import mailer_of
 
 
 @click.command("check")
@@ -52,9 +54,17 @@ def _verdicts() -> Iterator[Verdict]:
         yield from look_at_database(settings)
     if "storage_url" not in survey.refused and not _is_unmade(settings, settings.storage_url):
         yield from _look_at_storage(settings)
+    yield from _look_at_helpers(settings)
+    yield from advise(settings)
+
+
+def _look_at_helpers(settings: Settings) -> Iterator[Verdict]:
+    """Look at the servers that an instance can do without."""
     if settings.rate_limit_url:
         yield probe_counters(settings.rate_limit_url)
-    yield from advise(settings)
+    mailer = mailer_of(settings)
+    if mailer is not None:
+        yield probe_mail(mailer)
 
 
 def look_at_database(settings: Settings, workers: int | None = None) -> Iterator[Verdict]:

@@ -6,8 +6,9 @@ from flask.cli import with_appcontext
 from minifile.cli.collector import spare_what_stays
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
+from minifile.services.stale_rows import delete_stale_rows
 from minifile.units import plural, size_in_words
-from minifile.web.current import current_storage, current_terms, utcnow
+from minifile.web.current import current_session_times, current_storage, current_terms, utcnow
 
 
 @click.command("purge")
@@ -21,6 +22,7 @@ def purge() -> None:
     spare_what_stays()
     complete_left_full(terms=current_terms(), now=utcnow)
     purged = purge_expired(storage=current_storage(), now=utcnow())
+    delete_stale_rows(times=current_session_times(), now=utcnow())
     click.echo(
         f"Purged {plural(purged.links, 'link')} ({size_in_words(purged.size_bytes)})"
         f" and {plural(purged.partial_uploads, 'partial upload')},"

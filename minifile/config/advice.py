@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from minifile.config.buckets import parse_bucket_url
+from minifile.config.mail import parse_mail_url
 from minifile.config.settings import Settings
 from minifile.config.urls import is_installed
 from minifile.values import Level, Verdict
@@ -30,6 +31,7 @@ def advise(settings: Settings) -> Iterator[Verdict]:
     yield _on_downloads(settings)
     yield _on_host_names(settings)
     yield _on_rate_limits(settings)
+    yield from _on_mail(settings)
     yield _on_extras()
 
 
@@ -117,6 +119,16 @@ def _on_rate_limits(settings: Settings) -> Verdict:
         sentence = f"Off are {', '.join(missing)}: nothing slows down who tries them all."
         return Verdict(Level.WARNING, part, sentence)
     return Verdict(Level.OK, part, "All are on.")
+
+
+def _on_mail(settings: Settings) -> Iterator[Verdict]:
+    """Say something only where there is something to say: most instances send no mail."""
+    if not settings.mail_url:
+        return
+    server = parse_mail_url(settings.mail_url)
+    if server.encryption == "none" and server.host not in _OWN_MACHINE:
+        sentence = "MAIL_URL says tls=none: whoever is on the way can read what resets a password."
+        yield Verdict(Level.WARNING, "mail", sentence)
 
 
 def _on_extras() -> Verdict:

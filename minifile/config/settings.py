@@ -15,6 +15,7 @@ from pydantic import (
     field_validator,
 )
 
+from minifile.config.mail import check_mail_from, check_mail_url
 from minifile.config.urls import (
     check_database_url,
     check_download_mode,
@@ -114,10 +115,24 @@ class Settings(BaseModel):
     rate_uploads: RateLimit = 300
     # Resumable uploads begun from one address in a minute.
     rate_partial_uploads: RateLimit = 3000
+    # Names or addresses of no user, with which one user wanted to share, in 10 minutes.
+    rate_unknown_users: RateLimit = 30
     # Wrong passwords for one user from one address in 15 minutes.
     rate_wrong_sign_ins: RateLimit = 10
     # Wrong sign-ins from one address, whatever the names, in 15 minutes.
     rate_wrong_sign_ins_address: RateLimit = 50
+    # Mails (resets, confirmations) caused by one address, or going to one, in an hour.
+    rate_mails: RateLimit = 10
+    # Accounts made from one address in an hour, where REGISTRATION is open.
+    rate_registrations: RateLimit = 10
+    # Who makes accounts: who is invited, or anybody (open).
+    registration: Literal["invited", "open"] = "invited"
+    # The server that takes our mail: smtp://user:password@host:587?tls=starttls (or tls, none).
+    mail_url: Annotated[str, AfterValidator(check_mail_url)] = Field(default="", repr=False)
+    # What stands in the From of each mail.
+    mail_from: Annotated[str, AfterValidator(check_mail_from)] = Field(
+        default="", validate_default=True
+    )
     # Who may upload: anyone, or users who are signed in.
     upload_access: Literal["anyone", "users"] = "anyone"
     # A session that is not used for so long ends.
@@ -167,6 +182,21 @@ class Settings(BaseModel):
         storage_url = info.data.get("storage_url")
         if storage_url is not None:
             check_download_mode(value, storage_url)
+        return value
+
+    @field_validator("mail_url")
+    @classmethod
+    def _check_mail_url(cls, value: str, info: ValidationInfo) -> str:
+        # By whatever name a stranger asks, a secret in a mail must lead to this instance.
+        if value and info.data.get("public_url") is None:
+            raise ValueError("needs PUBLIC_URL, with which the addresses in mails begin")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_mail_from(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("mail_url"):
+            raise ValueError("is needed with MAIL_URL: the address that mails come from")
         return value
 
     @property

@@ -9,6 +9,7 @@ from minifile.download.tree import folder_tree
 from minifile.errors import NotFound
 from minifile.services.downloads import Reading
 from minifile.services.previews import preview_kind
+from minifile.services.shared_with import owner_name
 from minifile.values import FileRecord, LinkRecord
 from minifile.web.addresses import download_path, file_path, short_link
 from minifile.web.negotiate import is_preview
@@ -48,6 +49,7 @@ def landing_page(reading: Reading) -> str:
         file_urls={each.id: file_path(link, each) for each in link.files},
         preview_numbers=_preview_numbers(link),
         is_owner=reading.is_owner,
+        shared_by=owner_name(link) if link.is_private and not reading.is_owner else None,
     )
 
 

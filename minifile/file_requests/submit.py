@@ -3,11 +3,10 @@
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from minifile.errors import (
+    LinkGone,
+    LinkLocked,
     LinkNotFound,
     MinifileError,
-    RequestGone,
-    RequestLocked,
-    SubmissionClosed,
     TooManyTries,
 )
 from minifile.extensions import exempt_from_csrf
@@ -59,10 +58,8 @@ def create(request_code: str) -> Response:
     found = answering(request_code)
     try:
         return receiving.receive_form(found)
-    except (LinkNotFound, RequestGone) as error:
-        if not isinstance(error, SubmissionClosed):
-            raise
-        return _refused(found.request, found.visitor, error)
+    except (LinkNotFound, LinkGone):
+        raise
     except MinifileError as error:
         return _refused(found.request, found.visitor, error)
 
@@ -88,7 +85,7 @@ def unlock(request_code: str) -> Response:
         return _password_page(request_code, 422, "Type the password first.")
     try:
         unlock_request(found, visitor, form.password.data or "", rates=rates, now=utcnow())
-    except RequestLocked as error:
+    except LinkLocked as error:
         left = request_tries_left(found, visitor, rates=rates)
         return _password_page(request_code, 401, f"{error}{_tries(left)}")
     except TooManyTries as error:
@@ -98,8 +95,8 @@ def unlock(request_code: str) -> Response:
     return see_other(url_for("submissions.show", request_code=request_code))
 
 
-@bp.errorhandler(RequestLocked)
-def ask_for_password(error: RequestLocked) -> Response:
+@bp.errorhandler(LinkLocked)
+def ask_for_password(error: LinkLocked) -> Response:
     """Show the password page; a client without pages is asked by HTTP Basic."""
     status, _ = status_of(error)
     if answer_format() == "html" and request.view_args:

@@ -15,17 +15,17 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Optional, Regexp
 
 
-def _strip(value: object) -> object:
+def strip(value: object) -> object:
     # Filters also see what the form is made with, such as a limit that is an int.
     return value.strip() if isinstance(value, str) else value
 
 
-def _with_plain_newlines(value: object) -> object:
+def with_plain_newlines(value: object) -> object:
     # A textarea counts a line break as one character and sends two.
     return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
 
 
-class _PageForm(FlaskForm):
+class PageForm(FlaskForm):
     """One of several forms that post to one page.
 
     It reads the request only if it is the one that was sent, which `action` says, so a route
@@ -48,7 +48,7 @@ class _PageForm(FlaskForm):
         return self.is_submitted() and self.validate(extra_validators)
 
 
-class EditLinkForm(_PageForm):
+class EditLinkForm(PageForm):
     """Changes what the sender chose. Make it with `obj=link`, so that it shows what is now.
 
     An empty choice of lifetime and an empty password leave things as they are; an empty limit
@@ -60,11 +60,11 @@ class EditLinkForm(_PageForm):
     # The route sets the choices; the lifetimes are those of the instance.
     expires_in = SelectField("Keep for", default="")
     custom_expires_in = StringField(
-        "Or keep for", filters=[_strip], render_kw={"placeholder": "36h or 10d"}
+        "Or keep for", filters=[strip], render_kw={"placeholder": "36h or 10d"}
     )
     max_downloads = StringField(
         "Downloads allowed",
-        filters=[_strip],
+        filters=[strip],
         validators=[
             Optional(),
             Regexp(r"^[1-9][0-9]{0,8}\Z", message="Give a whole number from 1 on, or nothing."),
@@ -78,7 +78,7 @@ class EditLinkForm(_PageForm):
     remove_password = BooleanField("Remove the link password")
     note = TextAreaField(
         "Note to the recipient",
-        filters=[_with_plain_newlines],
+        filters=[with_plain_newlines],
         validators=[Length(max=500, message="A note has at most 500 characters.")],
         render_kw={"rows": 3},
     )
@@ -89,7 +89,7 @@ class EditLinkForm(_PageForm):
         return int(self.max_downloads.data) if self.max_downloads.data else None
 
 
-class _FileForm(_PageForm):
+class _FileForm(PageForm):
     """A form that stands at each file."""
 
     file_id = HiddenField(validators=[DataRequired("Say which file is meant.")])
@@ -108,7 +108,7 @@ class RenameFileForm(_FileForm):
 
     filename = StringField(
         "New name",
-        filters=[_strip],
+        filters=[strip],
         validators=[
             DataRequired("A file needs a name."),
             Length(max=1024, message="A name has at most 1,024 characters."),
@@ -123,13 +123,13 @@ class RemoveFileForm(_FileForm):
     ACTION = "remove"
 
 
-class RevokeForm(_PageForm):
+class RevokeForm(PageForm):
     """Ends the link."""
 
     ACTION = "revoke"
 
 
-class UndoForm(_PageForm):
+class UndoForm(PageForm):
     """Opens a revoked link again."""
 
     ACTION = "undo"

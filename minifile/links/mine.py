@@ -71,6 +71,7 @@ def render_list(error: str | None = None) -> str:
         asked=kept,
         has_more=len(links) > PAGE,
         error=error,
+        is_signed_in=visitor.account is not None,
     )
 
 

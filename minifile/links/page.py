@@ -14,6 +14,7 @@ from minifile.links.forms import (
     RevokeForm,
     UndoForm,
 )
+from minifile.links.sharing import SharingForms, may_share
 from minifile.services.link_files import remove_file
 from minifile.services.links import (
     LinkChanges,
@@ -23,11 +24,13 @@ from minifile.services.links import (
     undo_revoke,
 )
 from minifile.services.progress import read_progress
+from minifile.services.shared_with import read_sharing
 from minifile.services.uploads import parse_lifetime
 from minifile.values import LinkRecord, LinkState
-from minifile.web.addresses import private_address, see_other, short_link
+from minifile.web.addresses import private_address, see_other, short_address, short_link
 from minifile.web.current import current_settings, current_storage, limits_for, utcnow
 from minifile.web.error_pages import say_when_to_retry, status_of
+from minifile.web.letters import sends_mail
 from minifile.web.lifetimes import lifetime_choices
 from minifile.web.qr import qr_markup
 
@@ -46,6 +49,7 @@ class _Forms:
         self.remove = RemoveFileForm(meta=meta)
         self.revoke = RevokeForm(meta=meta)
         self.undo = UndoForm(meta=meta)
+        self.sharing = SharingForms(meta)
 
 
 def render(link: LinkRecord, owner_token: str | None) -> Response:
@@ -71,11 +75,18 @@ def carry_out(link: LinkRecord, owner_token: str | None) -> Response:
         (forms.remove, lambda: _remove(link, forms.remove, owner_token)),
         (forms.revoke, lambda: _revoke(link, owner_token)),
         (forms.undo, lambda: _undo(link, owner_token)),
+        *((form, _saying(act, link, owner_token)) for form, act in forms.sharing.actions(link)),
     ]
     for form, act in actions:
         if form.is_submitted():
             return _validated(link, owner_token, forms, form, act)
     raise BadRequest("The form does not say what to do with the link.")
+
+
+def _saying(
+    act: Callable[[], str], link: LinkRecord, owner_token: str | None
+) -> Callable[[], Response]:
+    return lambda: done(act(), link, owner_token)
 
 
 def _validated(
@@ -187,5 +198,9 @@ def _page(
             remove_form=forms.remove,
             revoke_form=forms.revoke,
             undo_form=forms.undo,
+            sharing=read_sharing(link, now=utcnow()),
+            sharing_forms=forms.sharing if may_share(link) else None,
+            short_address=short_address,
+            sends_mail=sends_mail(),
         )
     )

@@ -7,7 +7,8 @@ from flask import Blueprint, Response, after_this_request, g, make_response, req
 from minifile.errors import BadOption
 from minifile.extensions import exempt_from_csrf
 from minifile.links import adding, page
-from minifile.links.mine import act_on_ticked, render_list
+from minifile.links.mine import act_on_ticked, read_page_number, render_list
+from minifile.links.shared import shared_page
 from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
 from minifile.services.ownership import remember_owner
@@ -41,6 +42,12 @@ def act() -> Response:
         return see_other(act_on_ticked())
     except BadOption as error:
         return make_response(render_list(str(error)), status_of(error)[0])
+
+
+@bp.get("/shared")
+def shared() -> str:
+    """List what others have shared with who is signed in."""
+    return shared_page(read_page_number(request.args.get("page", "1")))
 
 
 @bp.get("/<code:code>")

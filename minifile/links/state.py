@@ -2,7 +2,9 @@
 
 from flask import Response, jsonify
 
+from minifile.links.sharing import sharing_as_json
 from minifile.services.progress import SeenDelivery, read_progress
+from minifile.services.shared_with import read_sharing
 from minifile.values import LinkRecord
 from minifile.web.addresses import file_as_json, short_link
 from minifile.web.current import utcnow
@@ -26,12 +28,14 @@ def state_as_json(link: LinkRecord) -> Response:
         files=[{"id": file.id, **file_as_json(link, file)} for file in link.files],
         fetching=progress.fetching,
         deliveries=[_delivery_as_json(each) for each in progress.deliveries],
+        **sharing_as_json(link, read_sharing(link, now=now)),
     )
 
 
 def _delivery_as_json(seen: SeenDelivery) -> dict[str, object]:
     return {
         "name": seen.file.filename,
+        "who": seen.who,
         "size": seen.file.size_bytes,
         "state": seen.state,
         "started_at": seen.started_at.isoformat(),

@@ -94,6 +94,10 @@ class PartialUpload(Base):
     """The user who began it, will own the link, and whose quota it counts against."""
     is_private: Mapped[bool] = mapped_column(server_default=false())
     custom_code: Mapped[str | None] = mapped_column(String(64))
+    grant_to: Mapped[str | None] = mapped_column(Text)
+    """The ids of the users who may open the link, with commas between them."""
+    recipients: Mapped[str | None] = mapped_column(Text)
+    """The mail addresses that get a child link each, with commas between them."""
     file_request_id: Mapped[int | None] = mapped_column(
         Id, ForeignKey("file_request.id", ondelete="CASCADE")
     )

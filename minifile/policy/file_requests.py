@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from minifile.errors import BadOption, RequestFull, RequestGone
+from minifile.errors import BadOption, LinkGone, TooLarge
 from minifile.units import duration_in_words, plural, size_in_words
 
 MAX_TITLE = 200
@@ -47,26 +47,26 @@ class Room:
 
 
 def check_room(room: Room, files: int, size_bytes: int) -> None:
-    """Raise RequestFull when so much more does not fit."""
+    """Raise TooLarge when so much more does not fit."""
     left = room.files_left
     if left is not None and files > left:
-        raise RequestFull(f"This file request has room for {_more(left, 'file')}.")
+        raise TooLarge(f"This file request has room for {_more(left, 'file')}.")
     size_left = room.size_left
     if size_left is not None and size_bytes > size_left:
-        raise RequestFull(f"This file request has room for {_bytes(size_left)} more.")
+        raise TooLarge(f"This file request has room for {_bytes(size_left)} more.")
 
 
 def check_taking(
     closed_at: datetime | None, expires_at: datetime, owner_disabled: bool, now: datetime
 ) -> None:
-    """Raise RequestGone unless the file request takes files at `now`.
+    """Raise LinkGone unless the file request takes files at `now`.
 
     Of a disabled owner it says no more than of a closed one.
     """
     if closed_at is not None or owner_disabled:
-        raise RequestGone(CLOSED)
+        raise LinkGone(CLOSED)
     if now >= expires_at:
-        raise RequestGone(
+        raise LinkGone(
             f"This file request ended on {expires_at:%d %B %Y at %H:%M} UTC."
             " Ask whoever sent it to you for a new one."
         )

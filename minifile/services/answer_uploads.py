@@ -17,7 +17,7 @@ def draft_of_answer(
 ) -> Draft:
     """Return the draft as that of an upload to a file request, which is judged for it.
 
-    It is kept for as long as the owner's links may live. Raises BadRequest, BadOption, RequestFull.
+    It is kept for as long as the owner's links may live. Raises BadRequest, BadOption, TooLarge.
     """
     if draft.length is None or draft.concat is not None:
         raise BadRequest("An upload to a file request says its length, and comes in one piece.")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from minifile.errors import NotFound, QuotaExceeded, RequestFull, RequestGone
+from minifile.errors import LinkGone, NotFound, QuotaExceeded
 from minifile.extensions import db
 from minifile.identity import Account, Scope
 from minifile.policy.file_requests import check_room
@@ -56,7 +56,7 @@ def limits_in(request: RequestRecord, limits: Limits) -> Limits:
 def terms_of_upload(row: PartialRecord, terms: Terms, now: datetime) -> Terms:
     """Return the terms for an upload that was begun: the owner's, and those of its file request.
 
-    Deletes one whose file request has ended meanwhile. Raises RequestGone.
+    Deletes one whose file request has ended meanwhile. Raises LinkGone.
     """
     if row.file_request_id is None:
         return terms.of(row)
@@ -73,13 +73,13 @@ def terms_of_upload(row: PartialRecord, terms: Terms, now: datetime) -> Terms:
 def _check_taking(request: RequestRecord, row: PartialRecord, terms: Terms, now: datetime) -> None:
     try:
         check_request_taking(request, now)
-    except RequestGone:
+    except LinkGone:
         discard(row, storage=terms.storage)
         raise
 
 
 def check_answer(request: RequestRecord, files: int, size_bytes: int, now: datetime) -> None:
-    """Judge, before a byte is read, whether so much has room. Raises RequestFull."""
+    """Judge, before a byte is read, whether so much has room. Raises TooLarge."""
     check_room(read_room(request, now), files, size_bytes)
 
 
@@ -89,6 +89,6 @@ def owners_quota_untold() -> Iterator[None]:
     try:
         yield
     except QuotaExceeded:
-        raise RequestFull(
+        raise QuotaExceeded(
             "Whoever asks for these files has no room left for them just now. Tell them so."
         ) from None

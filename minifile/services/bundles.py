@@ -18,6 +18,7 @@ from minifile.services.joining import (
     with_owner_token,
 )
 from minifile.services.new_links import commit_with_code
+from minifile.services.new_shares import Shares, find_shares
 from minifile.services.partials import Terms, discard, mark_deleting, read_members
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UNKNOWN_CODES, UPLOADS
@@ -87,6 +88,7 @@ def finish_bundle(
     """
     check_options(options, limits=terms.limits)
     bundle_hash = token_hash(bundle)
+    shares = find_shares(options, visitor.account, rates=terms.rates)
     members = members_of(bundle_hash, visitor, terms, now())
     terms = terms.of(members[0])
     complete_what_is_full(members, visitor, terms, now)
@@ -101,7 +103,7 @@ def finish_bundle(
         if made is not None:
             return made, False
         complete = ready_among(members, files, visitor, terms)
-        chosen = _chosen(complete, options, password_hash, visitor)
+        chosen = _chosen(complete, options, password_hash, visitor, shares)
         dropped.extend(row for row in members if row.state != PartialState.COMPLETE)
         for row in dropped:
             mark_deleting(driver, row)
@@ -184,6 +186,7 @@ def _chosen(
     options: UploadOptions,
     password_hash: str | None,
     visitor: Visitor,
+    shares: Shares,
 ) -> LinkOptions:
     """Return what the link will be like: what was chosen now, else with the uploads."""
     before = options_of_bundle(rows)
@@ -199,4 +202,5 @@ def _chosen(
         owner_id=before.owner_id,
         is_private=options.is_private or before.is_private,
         custom_code=options.custom_code or before.custom_code,
+        shares=shares if shares.is_anybody else before.shares,
     )

@@ -63,7 +63,9 @@ def _identity(visitor: Visitor) -> str | None:
         return f"browser\0{visitor.browser}"
     if visitor.address is None:
         return None
-    return f"address\0{network_of(visitor.address)}\0{visitor.user_agent}"
+    # Two users may fetch by scripts on one machine.
+    user = "" if visitor.account is None else f"\0{visitor.account.id}"
+    return f"address\0{network_of(visitor.address)}\0{visitor.user_agent}{user}"
 
 
 @lru_cache(maxsize=4096)

@@ -14,8 +14,8 @@ from typing import BinaryIO
 from minifile.errors import (
     BlobMissing,
     Conflict,
+    LinkGone,
     NotFound,
-    RequestGone,
     StorageUnavailable,
     TypeRefused,
     UploadHeld,
@@ -110,7 +110,7 @@ def discarded_when_refused(row: PartialRecord, storage: Storage) -> Iterator[Non
     """Delete the upload when what it holds is not accepted here, or can't be had any more."""
     try:
         yield
-    except (TypeRefused, Conflict, RequestGone):
+    except (TypeRefused, Conflict, LinkGone):
         discard(row, storage=storage)
         raise
 

@@ -109,13 +109,16 @@ def beginning(
     """
     clients = client_hashes(link.id, visitor, now)
     start = Start(fresh=fresh, by_cookie=visitor.browser is not None)
+    # Of a private link its owner may know who fetched it.
+    account = visitor.account if link.is_private else None
+    user_id = None if account is None else account.id
 
     def work(driver: Driver) -> Ticket:
         if not driver.holds_all_rows:
             _lock_open(driver, link.id, now)
         held = find_held_slot(driver, link.id, clients, parts, start, now)
         client = clients[0] if clients else None
-        taken = None if held else take_slot(driver, link.id, client, lease, now)
+        taken = None if held else take_slot(driver, link.id, client, lease, now, user_id=user_id)
         if taken is not None:
             slot_id, left = taken
             held = HeldSlot(slot_id)

@@ -21,6 +21,7 @@ from minifile.policy.names import natural_order, number_equal_names
 from minifile.services.bundle_rows import count_complete
 from minifile.services.custom_codes import is_taken, take_code
 from minifile.services.new_links import insert_link
+from minifile.services.new_shares import Shares, insert_shares, read_shares
 from minifile.services.partials import Terms, read_members
 from minifile.services.quotas import count_upload
 from minifile.services.records import read_made_link
@@ -52,6 +53,7 @@ class LinkOptions:
     owner_id: int | None
     is_private: bool
     custom_code: str | None
+    shares: Shares
     sender_name: str | None = None
     """Who sends it to a file request; the note is then what they say."""
     adds: bool = False
@@ -82,6 +84,7 @@ def options_of(row: PartialRecord) -> LinkOptions:
         is_private=row.is_private,
         custom_code=row.custom_code,
         sender_name=row.sender_name,
+        shares=read_shares(row.grant_to, row.recipients),
     )
 
 
@@ -164,9 +167,11 @@ def make_link(
     request_id = rows[0].file_request_id
     if request_id is None:
         link = insert_link(driver, draft, options.owner_hash)
+        code_length = terms.limits.code_length
+        insert_shares(options.shares, driver, link, code_length=code_length, now=now)
     else:
-        handed_in = hand_in(driver, request_id, draft, options.sender, terms.limits, now)
-        link = handed_in.link
+        sender, limits = options.sender, terms.limits
+        link = hand_in(driver, request_id, draft, sender, limits, now).link
     for row in rows:
         if not _JOIN.run(driver, row_id=row.id, new_link_id=link.id):
             raise UploadHeld

@@ -18,6 +18,7 @@ from minifile.models import Delivery, File, Link, Slot
 from minifile.policy.access import check_open
 from minifile.policy.limits import check_file_count, check_link_size
 from minifile.policy.names import number_equal_names
+from minifile.services.child_links import is_family, lock_children
 from minifile.services.links import lock_link
 from minifile.services.new_links import FILE_VALUES
 from minifile.services.orphans import delete_blob
@@ -73,6 +74,8 @@ def remove_file(link: LinkRecord, file_id: int, *, storage: Storage, now: dateti
     with write_transaction() as session:
         row = lock_link(link.id)
         check_open(row, now)
+        # Recipients fetch meanwhile, and what they had is to be noted.
+        lock_children(session, row.id)
         file = session.scalar(select(File).where(File.id == file_id, File.link_id == row.id))
         if file is None:
             raise NotFound("This link has no such file.")
@@ -107,6 +110,7 @@ def _insert(
     with write_transaction() as session:
         row = lock_link(link.id)
         check_open(row, now)
+        lock_children(session, row.id)
         added = _fitting(row.files, stored, limits, now)
         last = max(file.position for file in row.files)
         session.add_all(_row(row, last + at, file) for at, file in enumerate(added, start=1))
@@ -142,9 +146,10 @@ def _row(link: Link, position: int, file: FileRecord) -> File:
 
 def _open_completed_slots(session: Session, link: Link) -> None:
     """Let who has had every file within an open slot fetch the new ones within it."""
+    family = select(Link.id).where(is_family(link.id))
     session.execute(
         update(Slot)
-        .where(Slot.link_id == link.id, Slot.ended_at.is_(None), Slot.completed_at.is_not(None))
+        .where(Slot.link_id.in_(family), Slot.ended_at.is_(None), Slot.completed_at.is_not(None))
         .values(completed_at=None)
         .execution_options(synchronize_session=False)
     )

@@ -7,17 +7,23 @@ no third way to turn a code into a link.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from minifile.errors import BadOption, LinkNotFound, NotFound, TooLateToUndo, TooManyTries
 from minifile.extensions import db, write_transaction
 from minifile.identity import Scope
-from minifile.models import BrowserAccess, File, Link
+from minifile.models import File, Link
 from minifile.policy.access import can_undo, check_open, standing_of
 from minifile.policy.lifetimes import check_lifetime
 from minifile.policy.limits import check_max_downloads, check_note, check_password
 from minifile.policy.names import clean_path, number_equal_names
 from minifile.services import ownership
+from minifile.services.child_links import (
+    close_children,
+    close_children_for_good,
+    let_children_follow,
+    reopen_children,
+)
 from minifile.services.passwords import hash_password
 from minifile.services.quotas import check_within
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
@@ -73,11 +79,12 @@ def find_managed_link(
     """Return the link that the visitor made and may change, or only see where `scope` is READ.
 
     With `undoable` also a revoked one, while that can be undone. Somebody else's link looks like
-    none: LinkNotFound. Raises LinkExpired and LinkRevoked to the owner only.
+    none, as does a child link, which is looked after on its parent's page: LinkNotFound. Raises
+    LinkExpired and LinkRevoked to the owner only.
     """
     rates.check(UNKNOWN_CODES, visitor.rate_address)
     link = _find(code)
-    if link is None or not ownership.is_owner(link, visitor, scope):
+    if link is None or link.parent_id or not ownership.is_owner(link, visitor, scope):
         rates.count(UNKNOWN_CODES, visitor.rate_address)
         raise LinkNotFound
     if not (undoable and can_undo(link, now)):
@@ -113,13 +120,10 @@ def change_link(link: LinkRecord, changes: LinkChanges, *, limits: Limits, now: 
         row.note = changes.note or None
         if changes.lifetime is not None:
             row.expires_at = now + changes.lifetime
-        if password_hash is not None or changes.remove_password:
+        has_new_password = password_hash is not None or changes.remove_password
+        if has_new_password:
             row.password_hash = password_hash
-            session.execute(
-                delete(BrowserAccess).where(
-                    BrowserAccess.link_id == row.id, BrowserAccess.role == Role.UNLOCKED
-                )
-            )
+        let_children_follow(session, row, forget_unlocked=has_new_password)
 
 
 def rename_file(link: LinkRecord, file_id: int, filename: str, *, now: datetime) -> None:
@@ -146,14 +150,16 @@ def revoke_link(
     longer than the link would have lived. None
     when it can't be, which also ends the grace of an earlier time.
     """
-    with write_transaction():
+    with write_transaction() as session:
         row = lock_link(link.id)
         if row.state == LinkState.OPEN:
             row.state = LinkState.REVOKED
             row.closed_at = now
             row.undo_until = min(now + undo_within, row.expires_at)
+            close_children(session, row)
         if not undo_within:
             row.undo_until = None
+            close_children_for_good(session, row.id)
         return row.undo_until
 
 
@@ -178,6 +184,7 @@ def undo_revoke(link: LinkRecord, *, limits: Limits, now: datetime) -> None:
         ).first()
         if undone is not None:
             check_within(driver_of(session), limits, now)
+            reopen_children(session, link.id)
         elif lock_link(link.id).state != LinkState.OPEN:
             raise TooLateToUndo
 

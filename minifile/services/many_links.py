@@ -7,6 +7,7 @@ from minifile.errors import MinifileError
 from minifile.extensions import write_transaction
 from minifile.policy.access import check_open
 from minifile.policy.lifetimes import check_lifetime
+from minifile.services.child_links import let_children_follow
 from minifile.services.links import find_managed_link, lock_link, revoke_link
 from minifile.services.rate_limits import RateLimits
 from minifile.values import Limits, LinkRecord, Visitor
@@ -51,10 +52,11 @@ def extend_links(
 
 def extend_link(link: LinkRecord, until: datetime, *, now: datetime) -> None:
     """Let an open link live until then, or longer if it does already."""
-    with write_transaction():
+    with write_transaction() as session:
         row = lock_link(link.id)
         check_open(row, now)
         row.expires_at = max(row.expires_at, until)
+        let_children_follow(session, row, forget_unlocked=False)
 
 
 def _for_each(

@@ -1,5 +1,6 @@
 """The rows of a new link, written in one short transaction that others may share."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -8,7 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from minifile.codes import new_code, token_hash
-from minifile.errors import CodeTaken
+from minifile.errors import AccountDeleted, CodeTaken
 from minifile.models import BrowserAccess, File, Link
 from minifile.services.commits import commit
 from minifile.services.custom_codes import take_code
@@ -49,14 +50,16 @@ def save_link(
     batch: Batch,
     *,
     owner: str | None,
+    share: "Callable[[Driver, LinkRecord], None]",
     reserved: Reserved,
     code_length: int,
 ) -> LinkRecord:
     """Write the rows of a link and its files under a new code, keep the blobs, and commit.
 
     Returns the link as it is in the database: with its code and the ids of all rows. `owner` is
-    the browser that may manage it. A code that is taken is rolled again; one that the sender chose
-    (`link.code`) is not: Taken. The room that was reserved is the link's then.
+    the browser that may manage it; `share` writes who else may open it, within the same work. A
+    code that is taken is rolled again; one that the sender chose (`link.code`) is not: Taken. The
+    room that was reserved is the link's then.
     """
 
     def work(driver: Driver, code: str) -> LinkRecord:
@@ -64,6 +67,7 @@ def save_link(
         if link.code:
             take_code(driver, link.code, link.created_at)
         saved = insert_link(driver, replace(link, code=link.code or code), owner_hash)
+        share(driver, saved)
         reserved.settle(driver, saved.size_bytes)
         # From here on a failed commit must not take the bytes: it may have happened.
         batch.keep()
@@ -77,13 +81,17 @@ def save_link(
 def commit_with_code(work: "CodedWork[T]", *, code_length: int, is_chosen: bool = False) -> T:
     """Commit work that may make a link, durably; it is given a new code until one is free.
 
-    Raises Taken where the work uses a code that the sender chose, and that is not free.
+    Raises Taken where the work uses a code that the sender chose, and that is not free, and
+    AccountDeleted when the sender's account went while the bytes were coming.
     """
     while True:
         try:
             return commit(partial(work, code=new_code(code_length)), durable=True)
         except IntegrityError as error:
-            if "code" not in str(error.orig):
+            said = str(error.orig).lower()
+            if "foreign key" in said:
+                raise AccountDeleted from None
+            if "code" not in said:
                 raise
             if is_chosen:
                 raise CodeTaken from None

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, literal, select
+from sqlalchemy import bindparam, func, literal, or_, select
 
 from minifile.extensions import db
-from minifile.models import Delivery, Slot
+from minifile.models import Delivery, Link, Slot, User
 from minifile.services.statements import Statement, reading
 from minifile.values import DeliveryState, FileRecord, LinkRecord
 
@@ -15,9 +15,13 @@ from minifile.values import DeliveryState, FileRecord, LinkRecord
 MAX_SLOTS = 100
 MAX_DELIVERIES = 50
 
+# Of the link itself and of its child links.
+_family = select(Link.id).where(
+    or_(Link.id == bindparam("link_id"), Link.parent_id == bindparam("link_id"))
+)
 _newest = (
-    select(Slot.id)
-    .where(Slot.link_id == bindparam("link_id"))
+    select(Slot.id, Slot.link_id, Slot.user_id)
+    .where(Slot.link_id.in_(_family))
     .order_by(Slot.id.desc())
     .limit(literal(MAX_SLOTS))
     .subquery()
@@ -31,8 +35,11 @@ _DELIVERIES = Statement(
         Delivery.bytes_sent,
         Delivery.in_flight,
         Delivery.in_flight_until,
+        func.coalesce(Link.recipient, User.name),
     )
     .join(_newest, Delivery.slot_id == _newest.c.id)
+    .join(Link, Link.id == _newest.c.link_id)
+    .outerjoin(User, User.id == _newest.c.user_id)
     .order_by(Delivery.id.desc())
     .limit(literal(MAX_DELIVERIES))
 )
@@ -45,7 +52,10 @@ _FETCHING = Statement(
 
 @dataclass(frozen=True, slots=True)
 class SeenDelivery:
-    """One file on its way to one client, or arrived. Who the client is stays unsaid."""
+    """One file on its way to one client, or arrived.
+
+    `who` is the recipient or the user that the sender has let in; of others nothing is said.
+    """
 
     file: FileRecord
     state: DeliveryState
@@ -53,11 +63,12 @@ class SeenDelivery:
     completed_at: datetime | None
     bytes_sent: int
     """What responses that are over have sent; those that are handed over are not in it."""
+    who: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The newest deliveries of a link, and how many clients are fetching now."""
+    """The newest deliveries of a link and its children, and how many clients fetch now."""
 
     fetching: int
     deliveries: Sequence[SeenDelivery]
@@ -82,6 +93,7 @@ def _seen(
     bytes_sent: int,
     in_flight: int,
     in_flight_until: datetime | None,
+    who: str | None,
     *,
     now: datetime,
 ) -> SeenDelivery:
@@ -94,4 +106,4 @@ def _seen(
         state = DeliveryState.HANDED_OVER
     else:
         state = DeliveryState.ABORTED
-    return SeenDelivery(file, state, started_at, completed_at, bytes_sent)
+    return SeenDelivery(file, state, started_at, completed_at, bytes_sent, who)

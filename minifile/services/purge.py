@@ -24,12 +24,13 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from minifile.extensions import db, release_connection
-from minifile.models import BrowserAccess, Delivery, File, Link, PartialUpload, Slot
+from minifile.models import BrowserAccess, Delivery, File, Grant, Link, PartialUpload, Slot
 from minifile.services.clients import destroy_old_salts
 from minifile.services.expiry import purge_partial_uploads
 from minifile.services.handovers import is_being_fetched
@@ -67,16 +68,33 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
     A link that is being fetched (a mark younger than a minute) waits for the next run, and so does
     one that was handed over within the last minutes.
     """
-    links = size_bytes = 0
-    for ids in _marked_batches(now):
-        _delete_history(ids)
-        size_bytes += _delete_files(ids, storage)
-        links += _delete_links(ids)
+    gone = _delete_marked(_marked_batches(now), storage)
     _end_slots(now)
     purge_removed_blobs(storage=storage, now=now)
     purge_reservations(now)
     partial_uploads = purge_partial_uploads(storage=storage, now=now)
-    return Purged(links, size_bytes, sweep_orphans(storage), partial_uploads)
+    return Purged(gone.links, gone.size_bytes, sweep_orphans(storage), partial_uploads)
+
+
+def purge_at_once(wanted: ColumnElement[bool], *, storage: Storage, now: datetime) -> Purged:
+    """Delete links with their bytes, whatever their state and even while they are fetched.
+
+    All of them are marked first, so none is served any more, and a crash leaves the rest to the
+    purge.
+    """
+    for ids in pages_until_gone(select(Link.id).where(wanted, Link.state != LinkState.DELETING)):
+        _mark(ids, wanted, now)
+    return _delete_marked(_left_batches(wanted), storage)
+
+
+def _delete_marked(batches: Iterator[Sequence[int]], storage: Storage) -> Purged:
+    links = size_bytes = 0
+    for ids in batches:
+        _delete_children(ids)
+        _delete_history(ids)
+        size_bytes += _delete_files(ids, storage)
+        links += _delete_links(ids)
+    return Purged(links, size_bytes)
 
 
 def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
@@ -85,15 +103,21 @@ def _marked_batches(now: datetime) -> Iterator[Sequence[int]]:
     What is marked in this run is not asked for again, so a link that can't be deleted is tried
     once.
     """
+    yield from _left_batches(true())
+    for is_over in (is_revoked(now), is_expired(now)):
+        # Child links go with their parents, whose state and expiry they share.
+        is_due = and_(is_over, Link.parent_id.is_(None), ~is_link_being_fetched(now))
+        while ids := read_page(select(Link.id).where(is_due), BATCH):
+            yield _mark(ids, is_due, now)
+
+
+def _left_batches(wanted: ColumnElement[bool]) -> Iterator[Sequence[int]]:
+    """Yield ids of links that are marked; one that can't be deleted is tried once."""
     last_id = 0
-    left = select(Link.id).where(is_closed(LinkState.DELETING)).order_by(Link.id)
+    left = select(Link.id).where(is_closed(LinkState.DELETING), wanted).order_by(Link.id)
     while ids := read_page(left.where(Link.id > last_id), BATCH):
         yield ids
         last_id = ids[-1]
-    for is_over in (is_revoked(now), is_expired(now)):
-        found = select(Link.id).where(is_over, ~is_link_being_fetched(now))
-        while ids := read_page(found, BATCH):
-            yield _mark(ids, is_over, now)
 
 
 def is_closed(state: LinkState) -> ColumnElement[bool]:
@@ -114,14 +138,17 @@ def is_expired(now: datetime) -> ColumnElement[bool]:
 
 
 def is_link_being_fetched(now: datetime) -> ColumnElement[bool]:
-    """Ask whether somebody is fetching the link, or may with an address that was handed out."""
+    """Ask whether somebody is fetching files of the link, or may with an address handed out.
+
+    By which link does not matter: a recipient's leads to the files of its parent.
+    """
     return exists().where(
-        Slot.link_id == Link.id, Delivery.slot_id == Slot.id, is_being_fetched(now)
+        File.link_id == Link.id, Delivery.file_id == File.id, is_being_fetched(now)
     )
 
 
-def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Sequence[int]:
-    """Mark those of the links that are over and not being fetched; return their ids.
+def _mark(ids: Sequence[int], is_due: ColumnElement[bool], now: datetime) -> Sequence[int]:
+    """Mark those of the links that are due; return their ids.
 
     Asked again under the lock: the sender may just have prolonged one, or a recipient have begun.
     """
@@ -129,7 +156,7 @@ def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Se
         # PostgreSQL sees that in a statement that starts after it has the locks.
         marked = session.scalars(
             update(Link)
-            .where(Link.id.in_(ids), is_over, ~is_link_being_fetched(now))
+            .where(Link.id.in_(ids), is_due)
             .values(state=LinkState.DELETING, closed_at=func.coalesce(Link.closed_at, now))
             .returning(Link.id)
             .execution_options(synchronize_session=False)
@@ -139,15 +166,28 @@ def _mark(ids: Sequence[int], is_over: ColumnElement[bool], now: datetime) -> Se
 
 @contextmanager
 def _holding(links: Sequence[int], *, durable: bool = False) -> Iterator[Session]:
-    """Run a transaction that holds some links, and rest.
+    """Run a transaction that holds some links and their children, and rest.
 
     It need not be durable once they are marked: rows that a power cut brings back are purged again.
     """
     with unhurried_transaction(durable=durable) as session:
         # In one order for all who hold several, or two purges might wait for one another.
-        rows = select(Link.id).where(Link.id.in_(links)).order_by(Link.id)
+        held = or_(Link.id.in_(links), Link.parent_id.in_(links))
+        rows = select(Link.id).where(held).order_by(Link.id)
         session.execute(rows.with_for_update())
         yield session
+
+
+def _delete_children(links: Sequence[int]) -> None:
+    """Delete the child links of marked links; they hold no file."""
+    for children in pages_until_gone(select(Link.id).where(Link.parent_id.in_(links))):
+        _delete_history(children)
+        with _holding(children) as session:
+            session.execute(
+                delete(Link)
+                .where(Link.id.in_(children))
+                .execution_options(synchronize_session=False)
+            )
 
 
 def _delete_history(links: Sequence[int]) -> None:
@@ -156,6 +196,7 @@ def _delete_history(links: Sequence[int]) -> None:
         _delete_rows(links, Delivery.id, Delivery.slot_id.in_(slots))
         _delete_rows(links, Slot.id, Slot.id.in_(slots))
     _delete_rows(links, BrowserAccess.id, BrowserAccess.link_id.in_(links))
+    _delete_rows(links, Grant.id, Grant.link_id.in_(links))
     _delete_rows(links, PartialUpload.id, PartialUpload.link_id.in_(links))
 
 

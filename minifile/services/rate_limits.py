@@ -47,17 +47,23 @@ WRONG_PASSWORDS_LINK = "wrong passwords for this link"
 UNKNOWN_CODES = "unknown codes"
 UPLOADS = "uploads"
 PARTIAL_UPLOADS = "uploads begun"
+UNKNOWN_USERS = "names that nobody has"
 WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
+MAILS = "mails asked for"
+REGISTRATIONS = "accounts made"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
     WRONG_PASSWORDS_LINK: timedelta(minutes=15),
     UNKNOWN_CODES: timedelta(minutes=10),
+    UNKNOWN_USERS: timedelta(minutes=10),
     UPLOADS: timedelta(minutes=1),
     PARTIAL_UPLOADS: timedelta(minutes=1),
     WRONG_SIGN_INS: timedelta(minutes=15),
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
+    MAILS: timedelta(hours=1),
+    REGISTRATIONS: timedelta(hours=1),
 }
 
 

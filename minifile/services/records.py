@@ -42,6 +42,7 @@ _FILES = Statement(
 )
 
 _FILES_AT = list(LinkRecord.__dataclass_fields__).index("files")
+_PARENT_AT = list(_COLUMNS.selected_columns.keys()).index("parent_id")
 
 
 def has_link(driver: Driver, code: str) -> bool:
@@ -62,7 +63,9 @@ def read_made_link(driver: Driver, link_id: int) -> LinkRecord | None:
 def _with_files(driver: Driver, rows: list[Row]) -> LinkRecord | None:
     if not rows:
         return None
-    files = [FileRecord(*row) for row in _FILES.run(driver, link_id=rows[0][0])]
+    # A child link shows the files of its parent.
+    holder = rows[0][_PARENT_AT] or rows[0][0]
+    files = [FileRecord(*row) for row in _FILES.run(driver, link_id=holder)]
     # Without files it was purged between the two statements: a link always has some.
     columns = [*rows[0][:_FILES_AT], files, *rows[0][_FILES_AT:]]
     return LinkRecord(*columns) if files else None

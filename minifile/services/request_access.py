@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from minifile.codes import token_hash
-from minifile.errors import LinkNotFound, RequestLocked
+from minifile.errors import LinkLocked, LinkNotFound
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import RequestAccess
 from minifile.services.passwords import is_remembered, remember_success, verify_password
@@ -33,7 +33,7 @@ def find_open_request(
     """Return the file request that files may be sent to; it may have a password.
 
     An unknown code is answered and counted as that of a link: LinkNotFound, TooManyTries. Raises
-    RequestGone.
+    LinkGone.
     """
     rates.check(UNKNOWN_CODES, visitor.rate_address)
     found = read_request(code)
@@ -52,7 +52,7 @@ def check_request_unlocked(
     rates: RateLimits,
     now: datetime,
 ) -> None:
-    """Raise RequestLocked or TooManyTries unless the visitor may send.
+    """Raise LinkLocked or TooManyTries unless the visitor may send.
 
     That may who has no password to give, a browser that has given it, and a request that brings
     it: as `password`, or as that of the visitor.
@@ -61,7 +61,7 @@ def check_request_unlocked(
     if request.password_hash is None or _has_access(request, visitor):
         return
     if given is None:
-        raise RequestLocked(_LOCKED)
+        raise LinkLocked(_LOCKED)
     _try_password(request, visitor, given, rates=rates, now=now)
 
 
@@ -115,7 +115,7 @@ def _try_password(
         if not verify_password(request.password_hash, password):
             rates.count(WRONG_PASSWORDS, _counter(request), visitor.rate_address)
             rates.count(WRONG_PASSWORDS_LINK, _counter(request))
-            raise RequestLocked("That is not the password of this file request.")
+            raise LinkLocked("That is not the password of this file request.")
     remember_success(request.password_hash, password, client, now)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select
 
-from minifile.errors import RequestGone
+from minifile.errors import LinkGone
 from minifile.extensions import db
 from minifile.models import File, FileRequest, Link, PartialUpload, Submission, User
 from minifile.policy.file_requests import CLOSED, Room, check_room, check_taking
@@ -106,19 +106,19 @@ def hold_request(driver: Driver, request_id: int, now: datetime) -> RequestRecor
     """Hold the row until the caller's work is committed, and read it.
 
     Whoever adds to a file request holds it, so what was counted stays as it is meanwhile. Raises
-    RequestGone when it takes nothing any more.
+    LinkGone when it takes nothing any more.
     """
     _HOLD.run(driver, request_id=request_id)
     found = read_request_of(driver, request_id)
     if found is None:
         # Its owner's account was deleted a moment ago.
-        raise RequestGone(CLOSED)
+        raise LinkGone(CLOSED)
     check_request_taking(found, now)
     return found
 
 
 def check_request_taking(request: RequestRecord, now: datetime) -> None:
-    """Raise RequestGone unless files may be sent to it."""
+    """Raise LinkGone unless files may be sent to it."""
     check_taking(request.closed_at, request.expires_at, request.owner_disabled, now)
 
 
@@ -143,7 +143,7 @@ def read_room(request: RequestRecord, now: datetime) -> Room:
 def take_room(driver: Driver, request_id: int, files: int, size_bytes: int, now: datetime) -> None:
     """Hold a file request, and judge whether so much more fits, within the caller's work.
 
-    The caller writes what takes the room in the same work. Raises RequestFull, RequestGone.
+    The caller writes what takes the room in the same work. Raises TooLarge, LinkGone.
     """
     request = hold_request(driver, request_id, now)
     check_room(room_of(driver, request, now), files, size_bytes)

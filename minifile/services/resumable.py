@@ -17,6 +17,7 @@ from minifile.services.commits import commit
 from minifile.services.completing import continue_completing
 from minifile.services.custom_codes import check_free
 from minifile.services.joining import Progress
+from minifile.services.new_shares import Shares, find_shares
 from minifile.services.partials import Terms, discard, find_partial, insert_partial
 from minifile.services.passwords import hash_password
 from minifile.services.quotas import check_fits
@@ -78,7 +79,8 @@ def begin_upload(
     if draft.part_ids is not None:
         draft = replace(draft, length=sum(part.length or 0 for part in parts))
     bundle = _check(draft, part, visitor, terms)
-    row = _row(draft, upload_id, parts, bundle, visitor, terms, now())
+    shares = find_shares(draft.options, visitor.account, rates=terms.rates)
+    row = _row(draft, upload_id, parts, bundle, shares, visitor, terms, now())
     terms.rates.count(PARTIAL_UPLOADS, visitor.rate_address)
     release_connection()
     if _comes_whole(draft, part):
@@ -159,11 +161,13 @@ def _row(
     upload_id: str,
     parts: Sequence[PartialRecord],
     bundle: BundleSize,
+    shares: Shares,
     visitor: Visitor,
     terms: Terms,
     now: datetime,
 ) -> PartialRecord:
     options = draft.options
+    grant_to, recipients = shares.words
     is_part = draft.concat == "partial"
     # Only one password of a bundle counts, and hashing takes long.
     password_hash = bundle.password_hash
@@ -201,6 +205,8 @@ def _row(
         custom_code=options.custom_code,
         file_request_id=None if draft.answers is None else draft.answers.request_id,
         sender_name=None if draft.answers is None else draft.answers.sender.name,
+        grant_to=grant_to,
+        recipients=recipients,
     )
 
 

@@ -120,7 +120,9 @@ _COUNT = Statement(
 )
 _TAKE = Statement(
     insert(Slot)
-    .values(**given("link_id", "client", "ends_at"), started_at=bindparam("now"), requests=1)
+    .values(
+        **given("link_id", "client", "ends_at", "user_id"), started_at=bindparam("now"), requests=1
+    )
     .returning(Slot.id)
 )
 # Whether a delivery has had, or may yet get, something.
@@ -139,6 +141,12 @@ _UNCOUNT = Statement(
     .where(Link.id == bindparam("link_id"), Link.download_count > 0)
     .values(download_count=Link.download_count - 1)
 )
+# A child link shows the files of its parent.
+_HOLDER_OF_FILES = (
+    select(func.coalesce(Link.parent_id, Link.id))
+    .where(Link.id == bindparam("link_id"))
+    .scalar_subquery()
+)
 _FINISH = Statement(
     update(Slot)
     .where(
@@ -146,7 +154,7 @@ _FINISH = Statement(
         select(func.count())
         .where(Delivery.slot_id == bindparam("slot_id"), Delivery.completed_at.is_not(None))
         .scalar_subquery()
-        == select(func.count()).where(File.link_id == bindparam("link_id")).scalar_subquery(),
+        == select(func.count()).where(File.link_id == _HOLDER_OF_FILES).scalar_subquery(),
     )
     .values(completed_at=bindparam("now"))
 )
@@ -180,16 +188,25 @@ def find_held_slot(
 
 
 def take_slot(
-    driver: Driver, link_id: int, client: str | None, lease: timedelta, now: datetime
+    driver: Driver,
+    link_id: int,
+    client: str | None,
+    lease: timedelta,
+    now: datetime,
+    *,
+    user_id: int | None,
 ) -> tuple[int, int | None] | None:
     """Take a new slot, if the link is open and has one left: check and count are one UPDATE.
 
-    Returns its id and how many downloads are left, or None where nothing was taken.
+    `user_id` says who fetches, where the sender may know. Returns its id and how many downloads
+    are left, or None where nothing was taken.
     """
     counted = _COUNT.run(driver, link_id=link_id, now=now)
     if not counted:
         return None
-    taken = _TAKE.run(driver, link_id=link_id, client=client, now=now, ends_at=now + lease)
+    taken = _TAKE.run(
+        driver, link_id=link_id, client=client, now=now, ends_at=now + lease, user_id=user_id
+    )
     return taken[0][0], downloads_left(*counted[0])
 
 

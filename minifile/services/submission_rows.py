@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, insert, select, update
 
 from minifile.codes import new_token, token_hash
-from minifile.errors import SubmissionClosed
+from minifile.errors import LinkGone
 from minifile.models import File, Link, Slot, Submission
 from minifile.policy.file_requests import ADDED_WITHIN
 from minifile.policy.names import number_equal_names
@@ -111,8 +111,8 @@ def hand_in(
 ) -> HandedIn:
     """Write the files of `draft` into the sender's open submission, or make a new one of it.
 
-    Within the caller's work; it holds the file request. Raises RequestGone, and
-    SubmissionClosed for who brings the token of a submission that is over, or never was.
+    Within the caller's work; it holds the file request. Raises LinkGone, also for who brings the
+    token of a submission that is over, or never was.
     """
     request = hold_request(driver, request_id, now)
     # Nobody has the token of its owner, who proves to be that by the account.
@@ -127,7 +127,7 @@ def hand_in(
     )
     own = find_own(driver, request_id, sender.sender_hash, now)
     if own is None and sender.adds:
-        raise SubmissionClosed(
+        raise LinkGone(
             "Nothing can be added to this submission any more."
             " Send the file without its token, as a new one."
         )

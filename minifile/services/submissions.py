@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 
 from minifile.codes import token_hash
-from minifile.errors import NotFound, RequestGone
+from minifile.errors import LinkGone, NotFound
 from minifile.extensions import db, release_connection
 from minifile.models import Submission
 from minifile.policy.file_requests import check_sender
@@ -110,7 +110,7 @@ def finish_submission(
     """Hand in a bundle's `files` complete uploads, or say again what was handed in.
 
     What is not complete besides those is deleted, and all of it where the file request has ended
-    meanwhile. Raises NotFound, UploadExpired, UploadNotReady, RequestGone.
+    meanwhile. Raises NotFound, UploadExpired, UploadNotReady, LinkGone.
     """
     check_sender(sender.name, sender.message)
     bundle_hash = token_hash(bundle)
@@ -135,7 +135,7 @@ def finish_submission(
     try:
         complete_what_is_full(members, visitor, terms, now)
         handed_in, is_new = commit_with_code(work, code_length=terms.limits.code_length)
-    except RequestGone:
+    except LinkGone:
         for row in members:
             discard(row, storage=terms.storage)
         raise

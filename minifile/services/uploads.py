@@ -8,6 +8,7 @@ leaves nothing; a failed commit leaves blobs without a row, which the purge swee
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from minifile.codes import new_token, token_hash
 from minifile.errors import BadOption, SignInNeeded
@@ -25,6 +26,7 @@ from minifile.policy.limits import (
 )
 from minifile.policy.names import number_equal_names
 from minifile.services.new_links import save_link
+from minifile.services.new_shares import find_shares, insert_shares
 from minifile.services.ownership import check_scope
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UPLOADS, RateLimits
@@ -72,7 +74,7 @@ def check_may_upload(account: Account | None, limits: Limits) -> None:
 
 def check_options(options: UploadOptions, *, limits: Limits) -> None:
     """Raise BadOption for the first option that is out of range, or needs an account."""
-    if limits.holder == ANONYMOUS and (options.custom_code or options.is_private):
+    if limits.holder == ANONYMOUS and (options.custom_code or options.is_shared):
         raise BadOption("Sign in to choose a code or to share privately.")
     if options.custom_code is not None:
         check_code(options.custom_code)
@@ -115,8 +117,15 @@ def receive_upload(
         draft = _draft(stored, options, owner_token, limits, now(), visitor.account)
         # What somebody signed in makes is theirs, and not of whoever uses the browser next.
         owner = visitor.browser if visitor.account is None else None
+        shares = find_shares(options, visitor.account, rates=rates)
+        share = partial(insert_shares, shares, code_length=limits.code_length, now=draft.created_at)
         link = save_link(
-            draft, batch, owner=owner, reserved=reserved, code_length=limits.code_length
+            draft,
+            batch,
+            owner=owner,
+            share=share,
+            reserved=reserved,
+            code_length=limits.code_length,
         )
     rates.count(UPLOADS, visitor.rate_address)
     return NewLink(link, owner_token)

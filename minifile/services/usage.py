@@ -39,8 +39,12 @@ def measure_usage(*, storage: Storage, now: datetime) -> Usage:
     A page of rows after the other, so that no transaction is open for long: what changes meanwhile
     may be counted or not.
     """
-    is_open = (Link.state == LinkState.OPEN) & (Link.expires_at > now)
-    links, links_open, downloads = _total(Link.id, _one_if(is_open), Link.download_count)
+    # A child link is a way to the files of its parent, and no link of its own.
+    is_link = Link.parent_id.is_(None)
+    is_open = is_link & (Link.state == LinkState.OPEN) & (Link.expires_at > now)
+    _, links, links_open, downloads = _total(
+        Link.id, _one_if(is_link), _one_if(is_open), Link.download_count
+    )
     files, size_bytes = _total(File.id, File.size_bytes)
     _, in_flight = _total(Delivery.id, _one_if(Delivery.in_flight_until > now))
     is_pending = PartialUpload.state.in_([PartialState.OPEN, PartialState.COMPLETE])

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from minifile.errors import LastAdmin, NotFound, Taken
 from minifile.extensions import db, write_transaction
 from minifile.identity import Actor, Allowance, UserRole
-from minifile.models import User
+from minifile.models import PasswordReset, User
 from minifile.policy.identity import (
     as_text,
     check_new_password,
@@ -119,6 +119,11 @@ def find_row(name_or_email: str) -> User | None:
 MAX_ASKED = 300
 
 
+def has_users() -> bool:
+    """Say whether there is any account on this instance."""
+    return db.session.execute(select(User.id).limit(1)).first() is not None
+
+
 def get_user(user_id: int) -> UserRecord:
     """Return the user. Raises NotFound."""
     row = db.session.get(User, user_id, populate_existing=True)
@@ -159,13 +164,14 @@ def change_identity(
 def change_password(
     user_id: int, password: str, *, actor: Actor, now: datetime, keep_session: int | None = None
 ) -> None:
-    """Set a new password and end every session of the user but `keep_session`."""
+    """Set a new password and end every session of the user but `keep_session`, and every reset."""
     user = get_user(user_id)
     check_new_password(password, [user.name, user.email or ""])
     password_hash = hash_password(password)
     with write_transaction() as session:
         lock_user(session, user_id).password_hash = password_hash
         delete_sessions(session, user_id, but=keep_session)
+        session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
         record(session, actor, "user.password", user_id, now=now)
 
 

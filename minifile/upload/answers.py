@@ -15,6 +15,7 @@ from minifile.web.current import public_url
 from minifile.web.negotiate import answer_format
 
 _UPLOADED = "Uploaded and safe on disk. Send this link to whoever should have the files."
+_UPLOADED_PRIVATELY = "Uploaded and safe on disk. Only you and those whom you name can open it."
 
 
 def answer_upload(new: NewLink, visitor: Visitor) -> Response:
@@ -39,15 +40,19 @@ def answer_upload(new: NewLink, visitor: Visitor) -> Response:
 def _flash(new: NewLink, visitor: Visitor) -> None:
     """Leave word for the sender's page, which only a browser with our cookie will show."""
     if visitor.browser is not None:
-        flash(_UPLOADED, "good")
+        flash(_uploaded(new), "good")
         flash(private_address(new.link, new.owner_token), "private-address")
+
+
+def _uploaded(new: NewLink) -> str:
+    return _UPLOADED_PRIVATELY if new.link.is_private else _UPLOADED
 
 
 def _to_senders_page(new: NewLink, visitor: Visitor) -> Response:
     if visitor.browser is not None:
         _flash(new, visitor)
     else:
-        flash(_UPLOADED, "good")
+        flash(_uploaded(new), "good")
     return see_other(_senders_page(new, visitor))
 
 

@@ -7,7 +7,7 @@ refuses them early.
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,11 +15,15 @@ from flask import Request
 from werkzeug.datastructures import Headers
 
 from minifile.errors import BadOption
+from minifile.services.new_shares import read_names
 from minifile.services.uploads import check_options, parse_lifetime
 from minifile.values import Limits, UploadOptions
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _BUNDLE = re.compile(r"[A-Za-z0-9_-]{22,64}")
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True} | dict.fromkeys(
+    ("0", "false", "no", "off"), False
+)
 _SHA256_HEX = re.compile(r"[0-9a-fA-F]{64}")
 _REPR_DIGEST = re.compile(r"sha-256\s*=\s*:([A-Za-z0-9+/=]*):", re.IGNORECASE)
 
@@ -27,8 +31,12 @@ _REPR_DIGEST = re.compile(r"sha-256\s*=\s*:([A-Za-z0-9+/=]*):", re.IGNORECASE)
 class OptionReader:
     """Collects the options of one upload; what is read later wins."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, check_names: Callable[[Sequence[str]], object] | None = None
+    ) -> None:
         self._limits = limits
+        # Judges who is to be let in as soon as they are named, before the files come.
+        self._check_names = check_names
         self._values: dict[str, str] = {}
 
     def read_request(self, request: Request) -> None:
@@ -45,6 +53,8 @@ class OptionReader:
         if name in _READERS and (value if name == "password" else value.strip()):
             self._values[name] = value
             self._check()
+            if name == "grant_to" and self._check_names is not None:
+                self._check_names(read_names(value))
 
     def shown(self) -> dict[str, str]:
         """Return what was sent, for the form to be filled again; never the password."""
@@ -60,7 +70,10 @@ class OptionReader:
             max_downloads=chosen.get("max_downloads"),
             password=chosen.get("password"),
             note=chosen.get("note"),
+            is_private=chosen.get("private", False),
             custom_code=chosen.get("code"),
+            grant_to=chosen.get("grant_to", ()),
+            recipients=chosen.get("recipients", ()),
         )
 
     def _read_header(self, name: str, value: str | None) -> None:
@@ -141,11 +154,21 @@ def _read_note(value: str) -> str:
     return value.replace("\r\n", "\n").strip()
 
 
+def _read_switch(value: str) -> bool:
+    chosen = _SWITCH.get(value.strip().casefold())
+    if chosen is None:
+        raise BadOption("private is 1 for a private link, or 0 for one that anybody can open.")
+    return chosen
+
+
 _READERS: dict[str, Callable[[str], Any]] = {
     "expires_in": _read_lifetime,
     "custom_expires_in": _read_lifetime,
     "max_downloads": _read_count,
     "password": str,
     "note": _read_note,
+    "private": _read_switch,
+    "grant_to": read_names,
+    "recipients": read_names,
     "code": str.strip,
 }

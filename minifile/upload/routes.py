@@ -1,12 +1,15 @@
 """GET /, POST / and PUT: from a request to `services.uploads`, and the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
 from minifile.errors import BadOption, MinifileError, NotFound
 from minifile.extensions import exempt_from_csrf
+from minifile.identity import Account
 from minifile.services.bundles import finish_bundle
+from minifile.services.new_shares import find_user_ids
 from minifile.services.storing import Incoming
 from minifile.services.uploads import receive_upload
 from minifile.units import write_duration
@@ -23,6 +26,7 @@ from minifile.web.bodies import (
 from minifile.web.body import Body
 from minifile.web.compression import compress
 from minifile.web.current import (
+    current_account,
     current_limits,
     current_rates,
     current_settings,
@@ -49,11 +53,16 @@ def new() -> Response:
     if is_command_line_tool():
         text = render_template("upload/help.txt", url=f"{public_url()}/", limits=current_limits())
         return Response(f"{text}\n", content_type="text/plain; charset=utf-8")
-    ensure_browser()
-    response = _upload_page()
+    account = current_account()
+    if account is None and not current_limits().anyone_may_upload:
+        response = make_response(render_template("accounts/sign_in_needed.html"))
+    else:
+        ensure_browser()
+        response = _upload_page()
     response.vary.update(("Accept", "User-Agent"))
-    # There is no secret in it: the form is judged by headers.
-    return compress(response)
+    # There is no secret in it: the form is judged by headers. Who is signed in has a form with a
+    # token in the head.
+    return compress(response) if account is None else response
 
 
 @bp.post("/")
@@ -61,7 +70,7 @@ def new() -> Response:
 def create() -> Response:
     """Receive a form: any number of files in fields of any name, options in any order."""
     visitor = uploading_visitor()
-    options, body = _begin()
+    options, body = _begin(visitor)
     parts = read_parts(request.headers.get("Content-Type", ""), body.buffers())
     form = _Form(parts, options)
     try:
@@ -76,7 +85,7 @@ def create() -> Response:
 def put(filename: str = "") -> Response:
     """Receive one file as the body."""
     visitor = uploading_visitor()
-    options, body = _begin()
+    options, body = _begin(visitor)
     incoming = Incoming(
         filename,
         request.headers.get("Content-Type"),
@@ -104,13 +113,19 @@ def refuse(error: MinifileError) -> Response:
     return response
 
 
-def _begin() -> tuple[OptionReader, Body]:
+def _begin(visitor: Visitor) -> tuple[OptionReader, Body]:
     """Read what the headers say; not one byte of the body has been read."""
     limits = current_limits()
     body = begin_body(limits.max_link_size + FORM_OVERHEAD)
-    g.options = OptionReader(limits)
+    g.options = OptionReader(limits, _name_check(visitor.account))
     g.options.read_request(request)
     return g.options, body
+
+
+def _name_check(account: Account | None) -> Callable[[Sequence[str]], object] | None:
+    if account is None:
+        return None
+    return partial(find_user_ids, asker=account, rates=current_rates())
 
 
 def _receive(
@@ -179,6 +194,11 @@ class _Form:
             raise BadOption("The files of a bundle come before it is finished; send none with it.")
 
 
+def _may_share() -> bool:
+    account = current_account()
+    return account is not None and account.session_id is not None
+
+
 def _upload_page(error: str | None = None) -> Response:
     limits = current_limits()
     page = render_template(
@@ -188,6 +208,7 @@ def _upload_page(error: str | None = None) -> Response:
         default_choice=write_duration(limits.default_lifetime),
         example_url=f"{public_url()}/",
         error=error,
+        may_share=_may_share(),
         sent=g.options.shown() if error and "options" in g else {},
     )
     return make_response(page)

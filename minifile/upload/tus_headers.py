@@ -24,7 +24,10 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _KEY = re.compile(r"[!-+\--~]+")
 _UPLOAD_PATH = re.compile(r"/tus/([A-Za-z0-9_-]{16,64})")
 _SECRET = ("password", "bundle", "request_password")
-_OPTIONS = ("expires_in", "custom_expires_in", "max_downloads", "password", "note")
+_OPTIONS = (
+    *("expires_in", "custom_expires_in", "max_downloads", "password", "note"),
+    *("private", "grant_to", "recipients"),
+)
 
 
 @dataclass(frozen=True, slots=True)

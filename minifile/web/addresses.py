@@ -7,7 +7,11 @@ from minifile.web.current import public_url
 
 
 def short_link(link: LinkRecord) -> str:
-    return f"{public_url()}/{link.code}"
+    return short_address(link.code)
+
+
+def short_address(code: str) -> str:
+    return f"{public_url()}/{code}"
 
 
 def private_address(link: LinkRecord, owner_token: str) -> str:

@@ -31,8 +31,8 @@ class Answering:
 def answering(code: str, password: str | None = None) -> Answering:
     """Return the file request that is uploaded to, and by whom.
 
-    Raises Forbidden for a cross-site request, LinkNotFound, RequestGone,
-    RequestLocked and TooManyTries.
+    Raises Forbidden for a cross-site request, LinkNotFound, LinkGone,
+    LinkLocked and TooManyTries.
     """
     visitor, rates = uploading_visitor(), current_rates()
     request = find_open_request(code, visitor, rates=rates, now=utcnow())

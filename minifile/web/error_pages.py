@@ -11,6 +11,8 @@ from werkzeug.exceptions import NotFound as RouteNotFound
 
 from minifile import errors
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
+from minifile.services.users import has_users
+from minifile.web.current import current_account
 from minifile.web.negotiate import answer_format
 
 log = logging.getLogger("minifile")
@@ -19,7 +21,6 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.BadRequest: (400, "This request can't be understood"),
     errors.BadUpload: (400, "The upload is not complete"),
     errors.LinkLocked: (401, "This link has a password"),
-    errors.RequestLocked: (401, "This file request has a password"),
     errors.SignInNeeded: (401, "Sign in first"),
     errors.SignInRefused: (401, "Not signed in"),
     errors.Forbidden: (403, "This is not allowed"),
@@ -33,12 +34,11 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.LinkExhausted: (410, "No downloads are left"),
     errors.TooLateToUndo: (410, "Too late to undo"),
     errors.LinkGone: (410, "This link has ended"),
-    errors.SubmissionClosed: (410, "Too late to add a file"),
-    errors.RequestGone: (410, "This file request has ended"),
+    errors.InvitationOver: (410, "This invitation is over"),
+    errors.ResetOver: (410, "This address is over"),
     errors.WrongVersion: (412, "This version of tus is not supported"),
     errors.TooLarge: (413, "This is too large"),
     errors.QuotaExceeded: (413, "There is no room left for this"),
-    errors.RequestFull: (413, "There is no room left for this"),
     errors.TypeRefused: (415, "This type of file is not accepted"),
     errors.WrongContentType: (415, "The body has the wrong content type"),
     errors.BadOption: (422, "An option is not possible"),
@@ -83,7 +83,9 @@ def answer_refusal(error: errors.MinifileError) -> Response:
     if isinstance(error, _UNSHOWN):
         log.error("link %s: %s", g.get("link_id", "-"), error)
         message = _SORRY
-    response = say(status, title, message)
+    # The same for all unknown addresses, so that it tells nothing of any of them.
+    asks_who = isinstance(error, errors.LinkNotFound) and _could_sign_in()
+    response = say(status, title, message, asks_who=asks_who)
     if isinstance(error, errors.SignInNeeded):
         response.headers["WWW-Authenticate"] = 'Bearer realm="minifile"'
     say_when_to_retry(response, error)
@@ -108,11 +110,16 @@ def say_when_to_retry(response: Response, error: errors.MinifileError) -> None:
         response.headers["Retry-After"] = "1"
 
 
-def say(status: int, title: str, message: str) -> Response:
-    """Return an error as a page, as a problem (RFC 9457) or as one line of text."""
+def say(status: int, title: str, message: str, *, asks_who: bool = False) -> Response:
+    """Return an error as a page, as a problem (RFC 9457) or as one line of text.
+
+    With `asks_who` the page says that signing in may help.
+    """
     chosen = answer_format()
     if chosen == "html":
-        page = render_template("error.html", status=status, title=title, message=message)
+        page = render_template(
+            "error.html", status=status, title=title, message=message, asks_who=asks_who
+        )
         response = make_response(page, status)
     elif chosen == "json":
         response = jsonify(type="about:blank", title=title, status=status, detail=message)
@@ -122,6 +129,15 @@ def say(status: int, title: str, message: str) -> Response:
         response = Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
     response.vary.update(("Accept", "User-Agent"))
     return response
+
+
+def _could_sign_in() -> bool:
+    """Say whether somebody asks who is not signed in, but could be."""
+    try:
+        return current_account() is None and has_users()
+    except (errors.MinifileError, *DATABASE_UNAVAILABLE):
+        # An error page says what is wrong, and must not fail over it again.
+        return False
 
 
 def _answer_http_error(error: HTTPException) -> Response:

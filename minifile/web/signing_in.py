@@ -1,9 +1,19 @@
 """Signing in and out of the one cookie: it holds the nonce of a session, never who that is."""
 
-from flask import g, session
+from contextlib import suppress
+
+from flask import g, request, session
 
 from minifile.codes import new_token
+from minifile.errors import NotFound
 from minifile.services.ownership import move_browser
+from minifile.services.user_sessions import end_session, open_session
+from minifile.web.current import (
+    current_account,
+    current_actor,
+    current_session_times,
+    utcnow,
+)
 
 
 def enter(nonce: str) -> None:
@@ -26,3 +36,32 @@ def leave() -> None:
     session.pop("account", None)
     session.pop("csrf_token", None)
     g.pop("account", None)
+
+
+def enter_as(user_id: int) -> None:
+    """Sign a user in, in this browser; whoever was signed in there before is signed out.
+
+    Raises SignInRefused for a disabled user.
+    """
+    nonce = open_session(
+        user_id,
+        user_agent=request.headers.get("User-Agent", ""),
+        times=current_session_times(),
+        now=utcnow(),
+    )
+    _end_row()
+    enter(nonce)
+
+
+def leave_session() -> None:
+    """Sign out: the row of the session goes, so that its cookie is worth nothing any more."""
+    _end_row()
+    leave()
+
+
+def _end_row() -> None:
+    account = current_account()
+    if account is not None and account.session_id is not None:
+        # It may have been ended elsewhere just now.
+        with suppress(NotFound):
+            end_session(account.id, account.session_id, actor=current_actor(), now=utcnow())

@@ -1,5 +1,6 @@
 """`minifile check`: a line for each part, all faults at once, nothing changed."""
 
+from mailbox import mail_server
 from pathlib import Path
 
 from cli.conftest import Run
@@ -89,3 +90,19 @@ def test_a_server_does_not_start_without_its_database(run: Run):
     assert done.stderr == (
         "Error: The database can't be used. Nothing answers at localhost port 1.\n"
     )
+
+
+def test_the_mail_server_is_asked_and_its_password_is_not_told(run: Run):
+    given = {"public_url": "http://localhost:8000", "mail_from": "files@example.org"}
+    with mail_server() as mailbox:
+        well = run("check", mail_url=mailbox.url, **given)
+        url = mailbox.url.replace("//", "//minifile:hidden@")
+    ill = run("check", mail_url=url, **given)
+
+    assert ("ok", "mail", "The mail server answers and lets us in.") in lines(well.stdout)
+    (told,) = [
+        said for level, part, said in lines(ill.stdout) if (level, part) == ("warning", "mail")
+    ]
+    assert "does not take our mail: ConnectionRefusedError" in told
+    assert "hidden" not in ill.stdout
+    assert ill.returncode == 0

@@ -38,6 +38,15 @@ def test_settings_that_fit_together_are_well(tmp_path: Path, given: dict[str, An
         ({"download_mode": "x-accel"}, "proxies", "takes nginx in front"),
         ({"trusted_proxies": 1}, "public URL", "PUBLIC_URL makes sure"),
         ({"public_url": "http://a.example.org"}, "public URL", "not encrypted"),
+        (
+            {
+                "public_url": "http://localhost",
+                "mail_from": "a@example.org",
+                "mail_url": "smtp://mail.example.org?tls=none",
+            },
+            "mail",
+            "whoever is on the way",
+        ),
         ({"secret_key": "sixteen letters!"}, "secret key", "guessed"),
         ({"secret_key": "ab" * 40}, "secret key", "guessed"),
         ({"trusted_hosts": "a.example.org:443"}, "host names", "without scheme and port"),

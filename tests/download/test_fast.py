@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from conftest import FIREFOX, shell
 from flask import Flask
+from services.accounts import make_account, make_shared_link
 from services.making import make_link
 from sqlalchemy import select, update
 
@@ -13,6 +14,7 @@ from minifile.download.fast import MAX_BYTES, FastAnswer, FastDownloads, FastReq
 from minifile.extensions import db
 from minifile.models import Delivery, Link, Slot
 from minifile.services.links import revoke_link
+from minifile.services.shared_with import read_sharing
 from minifile.values import LinkRecord
 from minifile.web.current import utcnow
 
@@ -165,6 +167,32 @@ def test_both_ways_give_the_same_answer_for_an_open_link(
     assert answer.headers == dict(long.headers)
     assert b"".join(answer.transfer) == long.data == b"hello"
     answer.transfer.close()
+
+
+def test_a_recipient_s_link_is_answered_as_the_long_way_answers_it(
+    app: Flask, connection: socket.socket
+):
+    with app.app_context():
+        parent = make_shared_link(make_account("Alice"), recipients=("carol@example.org",))
+        [carol] = read_sharing(parent, now=utcnow()).recipients
+    long = shell(app).get(f"/{carol.code}")
+    long.close()
+
+    answer = ask(app, connection, f"/{carol.code}")
+
+    assert answer is not None
+    assert answer.headers == dict(long.headers)
+    assert b"".join(answer.transfer) == b"hello"
+    answer.transfer.close()
+    assert count(app, parent) == 0
+
+
+def test_a_private_link_goes_the_long_way_and_writes_nothing(app: Flask, connection: socket.socket):
+    with app.app_context():
+        link = make_shared_link(make_account("Alice"), is_private=True)
+
+    assert ask(app, connection, f"/{link.code}") is None
+    assert count(app, link) == 0
 
 
 def expired(app: Flask, link: LinkRecord) -> None:

@@ -101,7 +101,9 @@ class Documents:
 
     def _keep(self, request: Request) -> None:
         answer = request.response() if request.resource_type == "document" else None
-        if answer and "text/html" in answer.headers.get("content-type", ""):
+        is_page = answer and "text/html" in answer.headers.get("content-type", "")
+        # The body of a redirect is shown to nobody.
+        if answer and is_page and not 300 <= answer.status < 400:
             self._documents.append(answer.body())
 
     def faults(self, folder: Path) -> str:

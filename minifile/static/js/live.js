@@ -1,5 +1,6 @@
 // Keeps the numbers of the sender's page as they are: asks for them while the page is seen.
 
+import { showPeople } from "./people.js";
 import { showLocal } from "./times.js";
 import { filesize, inWords } from "./units.js";
 import { words } from "./words.js";
@@ -78,6 +79,7 @@ function showNumbers(state) {
   part("none").hidden = state.deliveries.length > 0;
   part("deliveries").hidden = state.deliveries.length === 0;
   part("deliveries").replaceChildren(...state.deliveries.map(delivery));
+  showPeople(card, state);
   const sentence = words.links.announced(count, fetching);
   if (announced && announced !== sentence) part("said").textContent = sentence;
   announced = sentence;
@@ -90,6 +92,8 @@ function delivery(seen) {
   find("state").textContent = words.links.states[seen.state];
   find("state").classList.toggle("good", seen.state === "completed");
   find("state").classList.toggle("bad", seen.state === "aborted");
+  find("who").hidden = !seen.who;
+  find("who").querySelector("bdi").textContent = seen.who;
   find("sent").textContent = sent(seen);
   showAt(find("started"), seen.started_at);
   find("completed").hidden = !seen.completed_at;

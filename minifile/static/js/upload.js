@@ -109,7 +109,8 @@ async function enqueue({ file, path }) {
   const earlier = kept.record && (await kept.match(file, path).catch(() => undefined));
   const transfer = new Transfer(file, earlier?.path ?? path, {
     endpoint: form.dataset.upload,
-    metadata: { bundle, ...(request && { request }), ...Object.fromEntries(options(form).filter(([name]) => name !== "password")) },
+    // A long list of recipients does not fit into a header; it comes with the form at the end.
+    metadata: { bundle, ...(request && { request }), ...Object.fromEntries(options(form).filter(([name]) => !["password", "recipients"].includes(name))) },
     changed: noteChange,
     met: () => view.say("met", say.smaller(filesize(pieces.size))),
     url: earlier?.url ?? null,

@@ -79,6 +79,10 @@ export const words = {
     offline: "The server does not answer just now. Trying again.",
     ended: "This link has ended, so these numbers no longer change.",
   },
+  sharing: {
+    begun: (count, limit) => `${count.toLocaleString("en")}${limit === null ? "" : ` of ${limit.toLocaleString("en")}`} ${(limit ?? count) === 1 ? "download" : "downloads"}`,
+    completed: (count) => `${count.toLocaleString("en")} completed`,
+  },
   adding: {
     progress: (sent, total) => `${sent} of ${total}`,
     checking: "Everything has arrived and is being checked.",

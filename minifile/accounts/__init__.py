@@ -1,0 +1,25 @@
+"""Users look after their own account: signing in, joining, sessions, tokens, leaving."""
+
+from minifile.accounts import (
+    leaving,
+    passwords,
+    profile,
+    registering,
+    resets,
+    sessions,
+    signing,
+    tokens,
+)
+from minifile.accounts.blueprint import bp
+
+__all__ = [
+    "bp",
+    "leaving",
+    "passwords",
+    "profile",
+    "registering",
+    "resets",
+    "sessions",
+    "signing",
+    "tokens",
+]

@@ -1,0 +1,53 @@
+"""What users do with their own account, and prove by their password."""
+
+from datetime import datetime
+
+from minifile.errors import BadOption, WrongOwnPassword
+from minifile.extensions import db, release_connection
+from minifile.identity import Actor
+from minifile.models import User
+from minifile.policy.identity import clean_email
+from minifile.services.passwords import verify_password
+from minifile.services.rate_limits import WRONG_SIGN_INS, RateLimits
+from minifile.services.users import UserRecord, change_identity, get_user
+
+
+def check_own_password(user_id: int, password: str, *, address: str, rates: RateLimits) -> None:
+    """Raise WrongOwnPassword unless this is the user's password, and TooManyTries.
+
+    Who has got hold of a browser that is signed in must not be able to guess it there. A user
+    without a password has nothing to prove it by.
+    """
+    row = db.session.get(User, user_id, populate_existing=True)
+    kept = None if row is None else row.password_hash
+    release_connection()
+    if kept is None:
+        return
+    who = f"user {user_id}"
+    rates.check(WRONG_SIGN_INS, who, address)
+    if not verify_password(kept, password):
+        rates.count(WRONG_SIGN_INS, who, address)
+        raise WrongOwnPassword
+
+
+def rename_user(user_id: int, name: str, *, actor: Actor, now: datetime) -> UserRecord:
+    """Give a user another name. Raises BadOption and Taken."""
+    email = get_user(user_id).email
+    return change_identity(user_id, name=name, email=email, actor=actor, now=now)
+
+
+def change_email(user_id: int, email: str | None, *, actor: Actor, now: datetime) -> UserRecord:
+    """Give a user another e-mail address, or none. Raises BadOption and Taken."""
+    name = get_user(user_id).name
+    return change_identity(user_id, name=name, email=email, actor=actor, now=now)
+
+
+def check_unchanged(user_id: int, was: str | None) -> None:
+    """Raise BadOption when the user's address is not the one any more that it was."""
+    if get_user(user_id).email != was:
+        raise BadOption("Your address has changed since this mail was sent. Ask for another one.")
+
+
+def check_email(email: str) -> str:
+    """Return an address as it is kept. Raises BadOption."""
+    return clean_email(email)

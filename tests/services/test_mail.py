@@ -1,0 +1,108 @@
+"""Mail by SMTP: sent, refused, never answered; nothing about it in the log but its kind."""
+
+import logging
+import ssl
+import time
+from datetime import timedelta
+from mailbox import mail_server, silent_server
+
+import pytest
+from conftest import NOW
+
+from minifile.config.mail import parse_mail_url
+from minifile.services.mail import Mail, Mailer, probe_mail, send_mail
+from minifile.values import Level
+
+MAIL = Mail("Ällice@example.org", "Grüße · minifile", "Hier: https://f.example.org/reset/s3cret\n")
+PLAIN = Mail("alice@example.org", "Grüße · minifile", "Hier: https://f.example.org/reset/s3cret\n")
+
+
+def mailer(url: str, patience: float = 5) -> Mailer:
+    server = parse_mail_url(url)
+    return Mailer(server, "Files <files@example.org>", timedelta(seconds=patience))
+
+
+def test_a_mail_arrives_as_it_was_written():
+    with mail_server() as mailbox:
+        assert send_mail(mailer(mailbox.url), PLAIN, now=NOW)
+
+    mail = mailbox.only()
+    assert (mail["To"], mail["From"]) == ("alice@example.org", "Files <files@example.org>")
+    assert mail["Subject"] == "Grüße · minifile"
+    assert mail["Date"].datetime == NOW
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Message-ID"].endswith("@example.org>")
+    assert mail.get_content().splitlines() == PLAIN.text.splitlines()
+
+
+def test_an_address_with_letters_of_its_own_is_written_to():
+    with mail_server() as mailbox:
+        assert send_mail(mailer(mailbox.url), MAIL, now=NOW)
+
+    assert "Ällice@example.org" in str(mailbox.only()["To"])
+
+
+# The test's server speaks to this machine alone.
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_it_signs_in_where_it_must():
+    with mail_server(password="p@ss:w/rd") as mailbox:
+        right = mailbox.url.replace("//", "//minifile:p%40ss%3Aw%2Frd@")
+        wrong = mailbox.url.replace("//", "//minifile:other@")
+
+        assert not send_mail(mailer(mailbox.url), PLAIN, now=NOW)
+        assert not send_mail(mailer(wrong), PLAIN, now=NOW)
+        assert send_mail(mailer(right), PLAIN, now=NOW)
+        assert probe_mail(mailer(right)).level is Level.OK
+        assert probe_mail(mailer(wrong)).level is Level.WARNING
+
+
+def test_what_a_server_says_is_not_written_down(caplog: pytest.LogCaptureFixture):
+    with mail_server() as mailbox:
+        mailbox.refuses = True
+        assert not send_mail(mailer(mailbox.url), PLAIN, now=NOW)
+
+    assert "a mail could not be sent: SMTPDataError 554" in caplog.text
+    for secret in ("secret@example.org", "alice@example.org", "s3cret"):
+        assert secret not in caplog.text
+
+
+def test_a_server_that_hangs_is_waited_for_no_longer_than_it_may_take(
+    caplog: pytest.LogCaptureFixture,
+):
+    with silent_server() as url:
+        began = time.monotonic()
+        assert not send_mail(mailer(url, patience=0.2), PLAIN, now=NOW)
+        assert time.monotonic() - began < 5
+        verdict = probe_mail(mailer(url, patience=0.2))
+
+    assert (verdict.level, "SMTPServerDisconnected" in verdict.sentence) == (Level.WARNING, True)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_nobody_there_is_no_failure_of_ours():
+    with mail_server() as mailbox:
+        url = mailbox.url
+
+    assert not send_mail(mailer(url), PLAIN, now=NOW)
+    assert "ConnectionRefusedError" in probe_mail(mailer(url)).sentence
+
+
+@pytest.mark.parametrize("encryption", ["starttls", "tls"])
+def test_it_does_not_speak_to_a_server_whose_certificate_nobody_vouches_for(
+    encryption: str, tmp_path
+):
+    with mail_server() as mailbox:
+        url = mailbox.url.replace("tls=none", f"tls={encryption}")
+
+        assert not send_mail(mailer(url, patience=1), PLAIN, now=NOW)
+
+    assert mailbox.mails == []
+
+
+@pytest.mark.parametrize("to", ["a@example.org\r\nBcc: b@example.org", "a@example.org\nX: y", ""])
+def test_an_address_can_not_bring_headers_along(to: str):
+    with mail_server() as mailbox:
+        assert not send_mail(mailer(mailbox.url), Mail(to, "s", "t"), now=NOW)
+
+    assert mailbox.mails == []
+    assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
