@@ -22,6 +22,7 @@ from minifile.web.current import (
     utcnow,
 )
 from minifile.web.multipart import Part, read_parts
+from minifile.web.telling import tell_owner
 
 _PROOF = "X-Submission-Token"
 _SAID = ("sender_name", "message")
@@ -142,4 +143,6 @@ def _finish(found: Answering, fields: dict[str, str], sender: _SenderReader) -> 
 
 def _answer(found: Answering, handed_in: HandedIn, sender: _SenderReader) -> Response:
     g.link_id = handed_in.link.id
+    if handed_in.is_new:
+        tell_owner(found.request.id)
     return answers.answer_submission(found, handed_in, sender.new_token)

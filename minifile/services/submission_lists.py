@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select, update
 from minifile.errors import NotFound
 from minifile.extensions import db, write_transaction
 from minifile.identity import Actor
-from minifile.models import Link, Submission
+from minifile.models import FileRequest, Link, Submission, User
 from minifile.policy.names import FALLBACK_NAME, clean_filename, number_equal_names
 from minifile.services.audit import record
 from minifile.services.records import read_made_link
@@ -35,6 +35,15 @@ class SubmissionRecord:
     created_at: datetime
     is_new: bool
     """Whether the owner has not seen it as it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the owner of a file request is told: where, and of which one."""
+
+    email: str
+    title: str
+    code: str
 
 
 def list_submissions(
@@ -107,6 +116,29 @@ def mark_seen(submissions: Sequence[SubmissionRecord], *, now: datetime) -> None
             .values(seen_at=now)
             .execution_options(synchronize_session=False)
         )
+
+
+def read_news(request_id: int, *, now: datetime) -> News | None:
+    """Return what to write to the owner; None when more than one submission is unseen, or none.
+
+    Of several the owner was told when the first came. None also without an e-mail address.
+    """
+    unseen = (
+        select(func.count())
+        .select_from(Submission)
+        .join(Link, Link.id == Submission.link_id)
+        .where(Submission.file_request_id == request_id, Submission.seen_at.is_(None))
+        .where(Link.state == LinkState.OPEN, Link.expires_at > now)
+    )
+    query = (
+        select(User.email, FileRequest.title, FileRequest.code)
+        .join(FileRequest, FileRequest.owner_id == User.id)
+        .where(FileRequest.id == request_id, User.disabled_at.is_(None))
+    )
+    found = db.session.execute(query).first()
+    if found is None or found[0] is None or db.session.scalar(unseen) != 1:
+        return None
+    return News(found[0], found[1], found[2])
 
 
 def delete_submission(

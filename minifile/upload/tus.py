@@ -42,6 +42,7 @@ from minifile.web.current import (
     uploading_visitor,
     utcnow,
 )
+from minifile.web.telling import tell_owner
 
 bp = Blueprint("tus", __name__, url_prefix="/tus")
 bp.after_request(end_unread_body)
@@ -121,6 +122,7 @@ def _create(draft: Draft, visitor: Visitor, terms: Terms) -> Response:
     running = current_transfers().running(visitor.rate_address) if part else nullcontext()
     with running:
         begun = begin_upload(draft, part, visitor, terms=terms, now=utcnow)
+    _tell(begun.progress)
     response = _answer(begun.progress, 201)
     response.headers["Location"] = f"{public_url()}/tus/{begun.upload_id}"
     return response
@@ -157,6 +159,7 @@ def receive(upload_id: str) -> Response:
         progress = receive_part(
             upload_id, offset, length, part, visitor, terms=current_terms(), now=utcnow
         )
+    _tell(progress)
     return _answer(progress, 204)
 
 
@@ -201,6 +204,12 @@ def _cutter() -> Callable[[], None]:
     """Return what ends the reading of this request from another thread."""
     connection = socket_of(request.environ)
     return lambda: None if connection is None else connection.shutdown(socket.SHUT_RD)
+
+
+def _tell(progress: Progress) -> None:
+    """Tell who asked for it of an upload that has just been handed in."""
+    if progress.made is not None and progress.row.file_request_id is not None:
+        tell_owner(progress.row.file_request_id)
 
 
 def _answer(progress: Progress, status: int) -> Response:
