@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, admin, api, cli, download, links, site, upload
+from minifile import accounts, admin, api, cli, download, file_requests, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -61,6 +61,8 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         links.bp,
         accounts.bp,
         admin.bp,
+        file_requests.bp,
+        file_requests.submit_bp,
         api.bp,
         download.bp,
     ):
