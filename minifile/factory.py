@@ -26,6 +26,7 @@ from minifile.web import (
     proxies,
     routing,
     sessions,
+    signing_in,
 )
 from minifile.web.current import Instance, utcnow
 from minifile.web.transfers import Transfers
@@ -155,6 +156,7 @@ def _set_up_web(app: Flask, settings: Settings) -> None:
     proxies.register(app, settings)
     # Before CSRF, so that a foreign host is refused first.
     hosts.register(app, settings)
+    signing_in.register(app)
     csrf.init_app(app)
     error_pages.register(app)
     headers.register(app)
