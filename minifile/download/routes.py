@@ -150,6 +150,7 @@ def _password_page(code: str, status: int, error: str | None) -> Response:
         "download/unlock.html",
         form=UnlockForm(),
         form_action=url_for("download.unlock", code=code),
+        report_url=url_for("download.report", code=code, form=""),
         error=error,
     )
     return make_response(page, status)

@@ -24,6 +24,7 @@ from minifile.policy.types import check_file_type, media_type
 from minifile.services.answering import terms_of_upload
 from minifile.services.bundle_rows import hold_bundle
 from minifile.services.checksums import Checksums
+from minifile.services.digests import check_digest
 from minifile.services.holding import held
 from minifile.services.joining import Progress, join_if_due, link_of
 from minifile.services.new_links import commit_with_code
@@ -132,6 +133,7 @@ def _with_sums(
     check_file_type(row.filename, head, terms.limits)
     if sums is None or sums.size_bytes != row.length:
         sums = _read_again(row, terms.storage)
+    check_digest(sums.sha256())
     return replace(
         row,
         sha256=sums.sha256(),
