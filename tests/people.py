@@ -61,9 +61,3 @@ def with_token(
     client = shell(app)
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
-
-
-def csrf_token(client: FlaskClient, path: str = "/links/") -> str:
-    """Return the token that a form of this browser carries."""
-    page = client.get(path).text
-    return page.partition('name="csrf_token" value="')[2].partition('"')[0]
