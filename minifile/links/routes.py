@@ -8,7 +8,7 @@ from minifile.errors import BadOption
 from minifile.extensions import exempt_from_csrf
 from minifile.identity import Scope
 from minifile.links import adding, page
-from minifile.links.mine import act_on_ticked, read_page_number, render_list
+from minifile.links.mine import act_on_ticked, render_list
 from minifile.links.shared import shared_page
 from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
@@ -48,7 +48,7 @@ def act() -> Response:
 @bp.get("/shared")
 def shared() -> str:
     """List what others have shared with who is signed in."""
-    return shared_page(read_page_number(request.args.get("page", "1")))
+    return shared_page()
 
 
 @bp.get("/<code:code>")
