@@ -2,7 +2,6 @@
 
 from flask import Blueprint, Flask, request
 
-from minifile.errors import LinkNotFound, TokenRefused
 from minifile.extensions import DATABASE_UNAVAILABLE
 from minifile.services.reports import count_open_reports
 from minifile.web.current import require_admin
@@ -23,10 +22,7 @@ def hide(app: Flask) -> None:
 
 def _hide() -> None:
     if request.blueprint == bp.name or request.path.startswith("/admin/"):
-        try:
-            require_admin()
-        except TokenRefused:
-            raise LinkNotFound from None
+        require_admin()
 
 
 @bp.app_context_processor
