@@ -8,9 +8,6 @@ from minifile.web.current import require_admin
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
-# In an address: the id of a row, as far as a database can count.
-ROW = "int(max=9223372036854775807)"
-
 
 def hide(app: Flask) -> None:
     """Answer everybody but admins as an unknown address does, whatever the method.
