@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, admin, api, cli, download, links, site, upload
+from minifile import accounts, admin, api, cli, download, file_requests, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -61,6 +61,8 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         links.bp,
         accounts.bp,
         admin.bp,
+        file_requests.bp,
+        file_requests.submit_bp,
         api.bp,
         download.bp,
     ):
@@ -159,7 +161,7 @@ def _set_up_web(app: Flask, settings: Settings) -> None:
     # Before CSRF, so that a foreign host is refused first.
     hosts.register(app, settings)
     signing_in.register(app)
-    # Before CSRF, too: what is wrong with a form must not tell that there is one.
+    # So is who is no admin: what is wrong with the form must not tell that there is one.
     admin.hide(app)
     csrf.init_app(app)
     error_pages.register(app)

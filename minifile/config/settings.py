@@ -125,8 +125,6 @@ class Settings(BaseModel):
     rate_wrong_sign_ins: RateLimit = 10
     # Wrong sign-ins from one address, whatever the names, in 15 minutes.
     rate_wrong_sign_ins_address: RateLimit = 50
-    # Reports of links from one address in an hour.
-    rate_reports: RateLimit = 10
     # Sign-ins begun at the provider from one address in 15 minutes.
     rate_oidc_sign_ins: RateLimit = 300
     # Sign-in by OpenID Connect: the provider's address, exactly as it calls itself.
@@ -148,6 +146,8 @@ class Settings(BaseModel):
     oidc_admin_values: Names = Field(default=(), validate_default=True)
     # The claim that holds a user's quota, in bytes or as 10GiB.
     oidc_quota_claim: str = ""
+    # Reports of links from one address in an hour.
+    rate_reports: RateLimit = 10
     # Mails (resets, confirmations) caused by one address, or going to one, in an hour.
     rate_mails: RateLimit = 10
     # Accounts made from one address in an hour, where REGISTRATION is open.

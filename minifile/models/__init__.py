@@ -6,7 +6,7 @@ from minifile.models.browser_access import BrowserAccess
 from minifile.models.client_salt import ClientSalt
 from minifile.models.delivery import Delivery
 from minifile.models.file import File
-from minifile.models.file_request import FileRequest, Submission
+from minifile.models.file_request import FileRequest, RequestAccess, Submission
 from minifile.models.grant import Grant
 from minifile.models.history import ErrorEntry, PurgeRun, UsageSample
 from minifile.models.invitation import Invitation
@@ -47,6 +47,7 @@ __all__ = [
     "PurgeRun",
     "RemovedBlob",
     "Report",
+    "RequestAccess",
     "Reservation",
     "Slot",
     "Submission",

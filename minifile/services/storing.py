@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from minifile.errors import BadOption, BadUpload, DigestMismatch
 from minifile.policy.limits import check_file_count, check_file_size, check_link_size, check_space
 from minifile.policy.names import clean_path
-from minifile.policy.types import check_type, media_type
+from minifile.policy.types import check_file_type, media_type
 from minifile.services.checksums import Checksums
 from minifile.services.digests import check_digest
 from minifile.services.reservations import Reserved
@@ -136,10 +136,7 @@ class _Meter:
                 self._check_type()
 
     def _check_type(self) -> None:
-        allowed, blocked = self._rules.limits.allowed_types, self._rules.limits.blocked_types
-        # Looking for signatures is not free: `media_type` does it once in any case.
-        if allowed or blocked:
-            check_type(self._filename, self.head, allowed=allowed, blocked=blocked)
+        check_file_type(self._filename, self.head, self._rules.limits)
 
     def _count(self, chunk: Chunk) -> None:
         size_bytes = self._sums.size_bytes + len(chunk)
