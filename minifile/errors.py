@@ -126,6 +126,38 @@ class TokenRefused(SignInNeeded):
         super().__init__("This API token is not valid. It may have expired or been revoked.")
 
 
+class BadSignIn(MinifileError):
+    """What comes back from the OpenID Connect provider does not fit what was begun here."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This sign-in can't be completed. It is too old, has been used already, or was begun"
+            " in another browser. Begin it once more on the sign-in page."
+        )
+
+
+class ConsentRefused(BadSignIn):
+    """Somebody has said no at the OpenID Connect provider, or was not let in there."""
+
+
+class IdentityRefused(MinifileError):
+    """Somebody whom the OpenID Connect provider knows may not come in here."""
+
+
+class IdentityTaken(MinifileError):
+    """Identity and account do not fit together: one of them belongs to another already."""
+
+
+class ProviderUnavailable(MinifileError):
+    """The OpenID Connect provider does not answer as it should; `reason` is for the admin."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "The service that signs you in does not answer as it should. Try again in a moment."
+        )
+        self.reason = reason
+
+
 class InvitationOver(MinifileError):
     """An invitation was used, or its time is over."""
 

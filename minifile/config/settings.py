@@ -3,7 +3,7 @@
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from minifile.config.mail import check_mail_from, check_mail_url
+from minifile.config.oidc import check_issuer, check_scopes, read_scopes
 from minifile.config.urls import (
     check_database_url,
     check_download_mode,
@@ -121,6 +122,27 @@ class Settings(BaseModel):
     rate_wrong_sign_ins: RateLimit = 10
     # Wrong sign-ins from one address, whatever the names, in 15 minutes.
     rate_wrong_sign_ins_address: RateLimit = 50
+    # Sign-ins begun at the provider from one address in 15 minutes.
+    rate_oidc_sign_ins: RateLimit = 300
+    # Sign-in by OpenID Connect: the provider's address, exactly as it calls itself.
+    oidc_issuer: Annotated[str, AfterValidator(check_issuer)] = ""
+    # What this instance is called there, and its secret. A public client has none.
+    oidc_client_id: str = Field(default="", validate_default=True)
+    oidc_client_secret: str = Field(default="", repr=False)
+    # What the button says: Sign in with …
+    oidc_name: str = Field(default="OpenID Connect", min_length=1, max_length=60)
+    # What is asked for at the provider.
+    oidc_scopes: Annotated[
+        tuple[str, ...], BeforeValidator(read_scopes), AfterValidator(check_scopes)
+    ] = ("openid", "profile", "email")
+    # Whether who signs in there for the first time gets an account here.
+    oidc_create_users: bool = True
+    # The claim that says who is an admin, such as groups or realm_access.roles.
+    oidc_role_claim: str = ""
+    # The values of that claim that make an admin.
+    oidc_admin_values: Names = Field(default=(), validate_default=True)
+    # The claim that holds a user's quota, in bytes or as 10GiB.
+    oidc_quota_claim: str = ""
     # Mails (resets, confirmations) caused by one address, or going to one, in an hour.
     rate_mails: RateLimit = 10
     # Accounts made from one address in an hour, where REGISTRATION is open.
@@ -182,6 +204,14 @@ class Settings(BaseModel):
         storage_url = info.data.get("storage_url")
         if storage_url is not None:
             check_download_mode(value, storage_url)
+        return value
+
+    @field_validator("oidc_client_id", "oidc_admin_values")
+    @classmethod
+    def _check_oidc(cls, value: Any, info: ValidationInfo) -> Any:
+        needed_by = "oidc_role_claim" if info.field_name == "oidc_admin_values" else "oidc_issuer"
+        if not value and info.data.get(needed_by):
+            raise ValueError(f"is needed, since {needed_by.upper()} is set")
         return value
 
     @field_validator("mail_url")

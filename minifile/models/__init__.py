@@ -12,6 +12,7 @@ from minifile.models.invitation import Invitation
 from minifile.models.lease import Lease
 from minifile.models.link import Link
 from minifile.models.oidc_identity import OidcIdentity
+from minifile.models.oidc_sign_in import OidcSignIn
 from minifile.models.partial_upload import PartialUpload
 from minifile.models.password_reset import PasswordReset
 from minifile.models.removed_blob import RemovedBlob
@@ -38,6 +39,7 @@ __all__ = [
     "Lease",
     "Link",
     "OidcIdentity",
+    "OidcSignIn",
     "PartialUpload",
     "PasswordReset",
     "RemovedBlob",

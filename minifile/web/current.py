@@ -16,6 +16,7 @@ from minifile.identity import Account, Actor, Scope
 from minifile.services.allowances import limits_of
 from minifile.services.api_tokens import PREFIX, account_of_token
 from minifile.services.clients import network_of
+from minifile.services.oidc_provider import Provider
 from minifile.services.ownership import check_scope
 from minifile.services.partials import Terms
 from minifile.services.rate_limits import RateLimits
@@ -37,6 +38,8 @@ class Instance:
     rates: RateLimits
     migrations: Path
     transfers: Transfers
+    oidc: Provider | None = None
+    """Where users sign in by OpenID Connect, if anywhere."""
 
 
 def instance_of(app: Flask) -> Instance:

@@ -19,14 +19,17 @@ log = logging.getLogger("minifile")
 
 STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.BadRequest: (400, "This request can't be understood"),
+    errors.BadSignIn: (400, "The sign-in did not work"),
     errors.BadUpload: (400, "The upload is not complete"),
     errors.LinkLocked: (401, "This link has a password"),
     errors.SignInNeeded: (401, "Sign in first"),
     errors.SignInRefused: (401, "Not signed in"),
     errors.Forbidden: (403, "This is not allowed"),
+    errors.IdentityRefused: (403, "You may not sign in here"),
     errors.NotFound: (404, "Nothing is here"),
     errors.UploadTooSlow: (408, "The upload was too slow"),
     errors.Conflict: (409, "This no longer fits"),
+    errors.IdentityTaken: (409, "These accounts do not go together"),
     errors.UploadExpired: (410, "This upload has expired"),
     errors.LinkExpired: (410, "This link has expired"),
     errors.LinkRevoked: (410, "This link has been revoked"),
@@ -48,6 +51,7 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.TooManyTries: (429, "Too many tries"),
     errors.ChecksumMismatch: (460, "The part did not arrive as it was sent"),
     errors.ServiceBusy: (503, "The server is busy"),
+    errors.ProviderUnavailable: (503, "Signing in is not possible just now"),
     errors.StorageFull: (507, "There is no space left"),
     errors.StorageUnavailable: (503, "The storage does not answer"),
     errors.SchemaOutdated: (503, "The server is being upgraded"),
@@ -104,7 +108,8 @@ def say_when_to_retry(response: Response, error: errors.MinifileError) -> None:
     """Add Retry-After for what may be otherwise in a while."""
     if isinstance(error, errors.TooManyTries):
         response.headers["Retry-After"] = str(int(error.retry_after.total_seconds()))
-    if isinstance(error, (errors.ServiceBusy, errors.StorageUnavailable)):
+    away = (errors.ServiceBusy, errors.StorageUnavailable, errors.ProviderUnavailable)
+    if isinstance(error, away):
         response.headers["Retry-After"] = "5"
     if isinstance(error, (errors.UploadNotReady, errors.UploadHeld)):
         response.headers["Retry-After"] = "1"
