@@ -65,10 +65,11 @@ class TooLateToUndo(LinkGone):
 
 
 class LinkTakenDown(LinkRevoked):
-    """The admin ended the link."""
+    """The admin ended the link. The reason is told to its owner only."""
 
-    def __init__(self) -> None:
-        LinkGone.__init__(self, "The admin of this site has taken this link down.")
+    def __init__(self, reason: str | None = None) -> None:
+        why = "" if reason is None else f" The reason given: {reason}"
+        LinkGone.__init__(self, f"The admin of this site has taken this link down.{why}")
 
 
 class LinkExhausted(LinkGone):
@@ -226,6 +227,10 @@ class QuotaExceeded(TooLarge):
 
 class TypeRefused(MinifileError):
     """The type of the file is not accepted on this instance."""
+
+
+class ContentBlocked(TypeRefused):
+    """The admin has blocked the SHA-256 of the file."""
 
 
 class DigestMismatch(MinifileError):

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, api, cli, download, links, site, upload
+from minifile import accounts, admin, api, cli, download, file_requests, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -60,6 +60,9 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         upload.tus_bp,
         links.bp,
         accounts.bp,
+        admin.bp,
+        file_requests.bp,
+        file_requests.submit_bp,
         api.bp,
         download.bp,
     ):
@@ -105,6 +108,7 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.WRONG_SIGN_INS_ADDRESS: settings.rate_wrong_sign_ins_address,
             rate_limits.OIDC_SIGN_INS: settings.rate_oidc_sign_ins,
             rate_limits.MAILS: settings.rate_mails,
+            rate_limits.REPORTS: settings.rate_reports,
             rate_limits.REGISTRATIONS: settings.rate_registrations,
         },
         secret_key=settings.secret_key,
@@ -157,6 +161,8 @@ def _set_up_web(app: Flask, settings: Settings) -> None:
     # Before CSRF, so that a foreign host is refused first.
     hosts.register(app, settings)
     signing_in.register(app)
+    # So is who is no admin: what is wrong with the form must not tell that there is one.
+    admin.hide(app)
     csrf.init_app(app)
     error_pages.register(app)
     headers.register(app)

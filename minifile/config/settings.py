@@ -1,5 +1,6 @@
 """Settings: every key with its default, unit and one comment."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
 )
@@ -46,6 +48,7 @@ class Settings(BaseModel):
     """The settings of one instance, checked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
     # The folder that holds the database, the secret key and the uploads.
     instance_path: Path
@@ -143,6 +146,8 @@ class Settings(BaseModel):
     oidc_admin_values: Names = Field(default=(), validate_default=True)
     # The claim that holds a user's quota, in bytes or as 10GiB.
     oidc_quota_claim: str = ""
+    # Reports of links from one address in an hour.
+    rate_reports: RateLimit = 10
     # Mails (resets, confirmations) caused by one address, or going to one, in an hour.
     rate_mails: RateLimit = 10
     # Accounts made from one address in an hour, where REGISTRATION is open.
@@ -228,6 +233,14 @@ class Settings(BaseModel):
         if not value and info.data.get("mail_url"):
             raise ValueError("is needed with MAIL_URL: the address that mails come from")
         return value
+
+    def note_sources(self, sources: Mapping[str, str]) -> None:
+        """Keep where each setting came from that does not have its default."""
+        self._sources = dict(sources)
+
+    def source_of(self, name: str) -> str:
+        """Return where a setting came from, in a word or two."""
+        return self._sources.get(name, "default")
 
     @property
     def uses_sqlite(self) -> bool:

@@ -6,8 +6,9 @@ from minifile.models.browser_access import BrowserAccess
 from minifile.models.client_salt import ClientSalt
 from minifile.models.delivery import Delivery
 from minifile.models.file import File
-from minifile.models.file_request import FileRequest, Submission
+from minifile.models.file_request import FileRequest, RequestAccess, Submission
 from minifile.models.grant import Grant
+from minifile.models.history import ErrorEntry, PurgeRun, UsageSample
 from minifile.models.invitation import Invitation
 from minifile.models.lease import Lease
 from minifile.models.link import Link
@@ -32,6 +33,7 @@ __all__ = [
     "ClientSalt",
     "DailyUpload",
     "Delivery",
+    "ErrorEntry",
     "File",
     "FileRequest",
     "Grant",
@@ -42,11 +44,14 @@ __all__ = [
     "OidcSignIn",
     "PartialUpload",
     "PasswordReset",
+    "PurgeRun",
     "RemovedBlob",
     "Report",
+    "RequestAccess",
     "Reservation",
     "Slot",
     "Submission",
+    "UsageSample",
     "UsedCode",
     "User",
     "UserSession",

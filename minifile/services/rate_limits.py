@@ -51,6 +51,7 @@ UNKNOWN_USERS = "names that nobody has"
 WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
 OIDC_SIGN_INS = "sign-ins begun"
+REPORTS = "reports"
 MAILS = "mails asked for"
 REGISTRATIONS = "accounts made"
 
@@ -64,6 +65,7 @@ WINDOWS = {
     WRONG_SIGN_INS: timedelta(minutes=15),
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
     OIDC_SIGN_INS: timedelta(minutes=15),
+    REPORTS: timedelta(hours=1),
     MAILS: timedelta(hours=1),
     REGISTRATIONS: timedelta(hours=1),
 }

@@ -13,6 +13,7 @@ from minifile import errors
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.services.users import has_users
 from minifile.web.current import current_account
+from minifile.web.error_notes import note_error
 from minifile.web.negotiate import answer_format
 
 log = logging.getLogger("minifile")
@@ -43,6 +44,7 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.TooLarge: (413, "This is too large"),
     errors.QuotaExceeded: (413, "There is no room left for this"),
     errors.TypeRefused: (415, "This type of file is not accepted"),
+    errors.ContentBlocked: (415, "This file is not accepted"),
     errors.WrongContentType: (415, "The body has the wrong content type"),
     errors.BadOption: (422, "An option is not possible"),
     errors.DigestMismatch: (422, "The file did not arrive as it was sent"),
@@ -60,6 +62,8 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.MinifileError: (500, "Something went wrong"),
 }
 _UNSHOWN = (errors.BlobMissing, errors.ConfigError)
+# What an admin should hear of, besides what nobody expected.
+_NOTED = (*_UNSHOWN, errors.StorageFull, errors.StorageUnavailable)
 _SORRY = "Something went wrong on the server. It has been written to the log; try again later."
 
 
@@ -87,6 +91,8 @@ def answer_refusal(error: errors.MinifileError) -> Response:
     if isinstance(error, _UNSHOWN):
         log.error("link %s: %s", g.get("link_id", "-"), error)
         message = _SORRY
+    if isinstance(error, _NOTED):
+        note_error(type(error).__name__)
     # The same for all unknown addresses, so that it tells nothing of any of them.
     asks_who = isinstance(error, errors.LinkNotFound) and _could_sign_in()
     response = say(status, title, message, asks_who=asks_who)
@@ -180,4 +186,5 @@ def _answer_unexpected(error: Exception) -> Response:
         g.get("link_id", "-"),
         exc_info=error,
     )
+    note_error(type(error).__name__)
     return say(500, "Something went wrong", _SORRY)
