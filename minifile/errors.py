@@ -65,10 +65,11 @@ class TooLateToUndo(LinkGone):
 
 
 class LinkTakenDown(LinkRevoked):
-    """The admin ended the link."""
+    """The admin ended the link. The reason is told to its owner only."""
 
-    def __init__(self) -> None:
-        LinkGone.__init__(self, "The admin of this site has taken this link down.")
+    def __init__(self, reason: str | None = None) -> None:
+        why = "" if reason is None else f" The reason given: {reason}"
+        LinkGone.__init__(self, f"The admin of this site has taken this link down.{why}")
 
 
 class LinkExhausted(LinkGone):
@@ -117,6 +118,38 @@ class TokenRefused(SignInNeeded):
 
     def __init__(self) -> None:
         super().__init__("This API token is not valid. It may have expired or been revoked.")
+
+
+class BadSignIn(MinifileError):
+    """What comes back from the OpenID Connect provider does not fit what was begun here."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This sign-in can't be completed. It is too old, has been used already, or was begun"
+            " in another browser. Begin it once more on the sign-in page."
+        )
+
+
+class ConsentRefused(BadSignIn):
+    """Somebody has said no at the OpenID Connect provider, or was not let in there."""
+
+
+class IdentityRefused(MinifileError):
+    """Somebody whom the OpenID Connect provider knows may not come in here."""
+
+
+class IdentityTaken(MinifileError):
+    """Identity and account do not fit together: one of them belongs to another already."""
+
+
+class ProviderUnavailable(MinifileError):
+    """The OpenID Connect provider does not answer as it should; `reason` is for the admin."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "The service that signs you in does not answer as it should. Try again in a moment."
+        )
+        self.reason = reason
 
 
 class InvitationOver(MinifileError):
@@ -187,6 +220,10 @@ class QuotaExceeded(TooLarge):
 
 class TypeRefused(MinifileError):
     """The type of the file is not accepted on this instance."""
+
+
+class ContentBlocked(TypeRefused):
+    """The admin has blocked the SHA-256 of the file."""
 
 
 class DigestMismatch(MinifileError):

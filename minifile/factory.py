@@ -7,11 +7,12 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, api, cli, download, links, site, upload
+from minifile import accounts, admin, api, cli, download, file_requests, links, site, upload
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
 from minifile.services.blob_locks import AdvisoryLocks
+from minifile.services.oidc_provider import OidcClient, Provider
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
 from minifile.storage.locks import FileLocks, Locks
@@ -25,6 +26,7 @@ from minifile.web import (
     proxies,
     routing,
     sessions,
+    signing_in,
 )
 from minifile.web.current import Instance, utcnow
 from minifile.web.transfers import Transfers
@@ -48,6 +50,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         storage=open_storage(checked.storage_url, _locks(app, checked)),
         rates=_rate_limits(app, checked),
         migrations=migrations_path(),
+        oidc=_oidc(checked),
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)
@@ -57,6 +60,9 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         upload.tus_bp,
         links.bp,
         accounts.bp,
+        admin.bp,
+        file_requests.bp,
+        file_requests.submit_bp,
         api.bp,
         download.bp,
     ):
@@ -100,10 +106,26 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.PARTIAL_UPLOADS: settings.rate_partial_uploads,
             rate_limits.WRONG_SIGN_INS: settings.rate_wrong_sign_ins,
             rate_limits.WRONG_SIGN_INS_ADDRESS: settings.rate_wrong_sign_ins_address,
+            rate_limits.OIDC_SIGN_INS: settings.rate_oidc_sign_ins,
             rate_limits.MAILS: settings.rate_mails,
+            rate_limits.REPORTS: settings.rate_reports,
             rate_limits.REGISTRATIONS: settings.rate_registrations,
         },
         secret_key=settings.secret_key,
+    )
+
+
+def _oidc(settings: Settings) -> Provider | None:
+    """Return the OpenID Connect provider of the instance; it is asked when somebody signs in."""
+    if not settings.oidc_issuer:
+        return None
+    return Provider(
+        OidcClient(
+            settings.oidc_issuer,
+            settings.oidc_client_id,
+            settings.oidc_client_secret or None,
+            settings.oidc_scopes,
+        )
     )
 
 
@@ -138,6 +160,9 @@ def _set_up_web(app: Flask, settings: Settings) -> None:
     proxies.register(app, settings)
     # Before CSRF, so that a foreign host is refused first.
     hosts.register(app, settings)
+    signing_in.register(app)
+    # So is who is no admin: what is wrong with the form must not tell that there is one.
+    admin.hide(app)
     csrf.init_app(app)
     error_pages.register(app)
     headers.register(app)

@@ -14,6 +14,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
+from minifile.identity import BY_INSTANCE
+from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
@@ -93,6 +95,8 @@ def purge_if_due() -> bool:
         return False
     complete_left_full(terms=current_terms(), now=utcnow)
     purged = purge_expired(storage=current_storage(), now=now)
+    note_purge(purged, started_at=now, via=BY_INSTANCE.via, now=utcnow())
+    sample_usage(storage=current_storage(), now=now)
     delete_stale_rows(times=current_session_times(), now=now)
     current_rates().sweep()
     log.info(

@@ -74,6 +74,8 @@ class Limits:
     code_length: int = 10
     allowed_types: Sequence[str] = ()
     blocked_types: Sequence[str] = ()
+    requested_types: Sequence[str] = ()
+    """What a file request takes of these."""
     anyone_may_upload: bool = True
     """Whether also who is not signed in."""
     holder: int = 0

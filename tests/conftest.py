@@ -25,7 +25,7 @@ from minifile.extensions import db
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 
-pytest_plugins = ["buckets", "postgres"]
+pytest_plugins = ["buckets", "identity_providers", "postgres"]
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -48,8 +48,11 @@ linux_only = pytest.mark.skipif(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let all tests of the application run on PostgreSQL, those too that need only one database."""
+    """Let tests run on PostgreSQL that need only one database, and a table be written anew."""
     parser.addoption("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.addoption(
+        "--write-matrix", action="store_true", help="write tests/authorisation/matrix.md anew"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from minifile.accounts import (
     leaving,
+    oidc,
     passwords,
     profile,
     registering,
@@ -15,6 +16,7 @@ from minifile.accounts.blueprint import bp
 __all__ = [
     "bp",
     "leaving",
+    "oidc",
     "passwords",
     "profile",
     "registering",

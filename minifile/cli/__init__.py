@@ -29,7 +29,7 @@ COMMANDS = (
     LateCommand(
         "stats",
         "minifile.cli.stats:stats",
-        "Print links, files, bytes, downloads and free space.",
+        "Print links, files, bytes, downloads, users and free space.",
     ),
     LateCommand(
         "check",
@@ -50,6 +50,27 @@ COMMANDS = (
         "token",
         "minifile.cli.token:token",
         "Make, list and revoke the API tokens of users.",
+    ),
+    LateCommand(
+        "link",
+        "minifile.cli.link:link",
+        "Find links, look at one, revoke one, take one down, block its files.",
+    ),
+    LateCommand(
+        "digest",
+        "minifile.cli.digest:digest",
+        "Refuse files by their SHA-256, accept them again, list them.",
+    ),
+    LateCommand(
+        "report",
+        "minifile.cli.report:report",
+        "List reports of links, dismiss them, or take the link down.",
+    ),
+    LateCommand("audit", "minifile.cli.audit:audit", "Read the audit log."),
+    LateCommand(
+        "settings",
+        "minifile.cli.settings:settings",
+        "Print every setting in force with where it came from, but no secret.",
     ),
     LateCommand("db", "minifile.cli.db:migrations", "Perform database migrations."),
 )

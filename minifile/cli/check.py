@@ -10,6 +10,7 @@ from minifile.config.advice import advise
 from minifile.errors import MinifileError
 from minifile.server.sizing import database_connections, default_workers
 from minifile.services.mail import probe_mail
+from minifile.services.oidc_discovery import CALLBACK_PATH, probe_provider
 from minifile.services.probes import (
     STORAGE,
     probe_counters,
@@ -65,6 +66,7 @@ def _look_at_helpers(settings: Settings) -> Iterator[Verdict]:
     mailer = mailer_of(settings)
     if mailer is not None:
         yield probe_mail(mailer)
+    yield from _look_at_provider(settings)
 
 
 def look_at_database(settings: Settings, workers: int | None = None) -> Iterator[Verdict]:
@@ -86,6 +88,14 @@ def _look_at_storage(settings: Settings) -> Iterator[Verdict]:
     yield verdict
     if verdict.level is not Level.WRONG:
         yield probe_space(storage, settings.keep_free)
+
+
+def _look_at_provider(settings: Settings) -> Iterator[Verdict]:
+    if settings.oidc_issuer:
+        public_url = settings.public_url
+        # Else it hangs on the address that a browser asks for.
+        known = None if public_url is None else public_url.rstrip("/") + CALLBACK_PATH
+        yield probe_provider(settings.oidc_issuer, known)
 
 
 def _is_unmade(settings: Settings, url: str) -> bool:

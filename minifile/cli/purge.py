@@ -4,6 +4,8 @@ import click
 from flask.cli import with_appcontext
 
 from minifile.cli.collector import spare_what_stays
+from minifile.identity import BY_SHELL
+from minifile.services.history import note_purge, sample_usage
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
 from minifile.services.stale_rows import delete_stale_rows
@@ -20,8 +22,11 @@ def purge() -> None:
     at once.
     """
     spare_what_stays()
+    started_at = utcnow()
     complete_left_full(terms=current_terms(), now=utcnow)
-    purged = purge_expired(storage=current_storage(), now=utcnow())
+    purged = purge_expired(storage=current_storage(), now=started_at)
+    note_purge(purged, started_at=started_at, via=BY_SHELL.via, now=utcnow())
+    sample_usage(storage=current_storage(), now=utcnow())
     delete_stale_rows(times=current_session_times(), now=utcnow())
     click.echo(
         f"Purged {plural(purged.links, 'link')} ({size_in_words(purged.size_bytes)})"

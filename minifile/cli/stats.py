@@ -11,7 +11,7 @@ from minifile.web.current import current_storage, utcnow
 @click.command("stats")
 @with_appcontext
 def stats() -> None:
-    """Print links, files, bytes, downloads and free space."""
+    """Print links, files, bytes, downloads, users and free space."""
     usage = measure_usage(storage=current_storage(), now=utcnow())
     free = "unknown" if usage.free_bytes is None else size_in_words(usage.free_bytes)
     for name, value in (
@@ -22,6 +22,8 @@ def stats() -> None:
         ("partial uploads", f"{usage.partial_uploads} ({size_in_words(usage.partial_bytes)})"),
         ("downloads", usage.downloads),
         ("being fetched", usage.in_flight),
+        ("users", usage.users),
+        ("reserved", size_in_words(usage.reserved_bytes)),
         ("free", free),
     ):
         click.echo(f"{name:<18}{value}")

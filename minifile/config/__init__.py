@@ -1,5 +1,6 @@
 """Settings: what they are, and how they are read."""
 
+from minifile.config.in_force import ShownSetting, settings_in_force
 from minifile.config.loading import (
     PREFIX,
     Survey,
@@ -14,9 +15,11 @@ __all__ = [
     "DEFAULT_THREADS",
     "PREFIX",
     "Settings",
+    "ShownSetting",
     "Survey",
     "default_instance_path",
     "load_settings",
     "migrations_path",
+    "settings_in_force",
     "survey_settings",
 ]

@@ -19,6 +19,7 @@ _EXTRAS = {
     "s3": "botocore",
     "gcs": "google.cloud.storage",
     "redis": "redis",
+    "oidc": "authlib",
     "preview": "nh3",
 }
 

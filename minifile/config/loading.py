@@ -24,6 +24,9 @@ PREFIX = "MINIFILE_"
 # Names the tests read; they are no settings of an instance.
 TEST_PREFIX = "MINIFILE_TEST_"
 _IN_FILE = "_file"
+# Where a setting came from, in the words of the admin page.
+ENVIRONMENT, SECRET_FILE, TOML = "environment", "secret file", "minifile.toml"
+KEPT, GIVEN = "instance folder", "program"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -48,17 +51,19 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     Creates the instance folder and, when no SECRET_KEY is given, the key in it.
     Raises ConfigError with every fault at once.
     """
-    values, faults = _read(given)
+    values, faults, sources = _read(given)
     folder = values["instance_path"]
     _make_folder(folder)
     if not values.get("secret_key"):
         try:
             values["secret_key"] = _kept_secret_key(folder / "secret_key")
+            sources["secret_key"] = KEPT
         except OSError as error:
             raise ConfigError(_unusable(folder, error)) from None
     settings, more = _checked(values)
     if settings is None or faults or more:
         raise ConfigError(*faults, *more)
+    settings.note_sources(sources)
     return settings
 
 
@@ -75,7 +80,7 @@ class Survey:
 
 def survey_settings(given: Mapping[str, Any] | None = None) -> Survey:
     """Read and check the settings as `load_settings` does; write nothing and raise nothing."""
-    values, faults = _read(given)
+    values, faults, _ = _read(given)
     if not values.get("secret_key"):
         path = values["instance_path"] / "secret_key"
         try:
@@ -95,16 +100,23 @@ def survey_settings(given: Mapping[str, Any] | None = None) -> Survey:
     return Survey(settings, (*faults, *more), refused)
 
 
-def _read(given: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
-    """Return what all sources say, by name, and what is wrong with how they say it."""
+def _read(
+    given: Mapping[str, Any] | None,
+) -> tuple[dict[str, Any], list[str], dict[str, str]]:
+    """Return what all sources say, by name, what is wrong with how they say it, and who said it."""
     faults: list[str] = []
-    values = {**_from_environment(faults), **dict(given or {})}
+    sources: dict[str, str] = {}
+    environment, values = _from_environment(faults, sources), dict(given or {})
+    sources |= dict.fromkeys(values, GIVEN)
+    values = {**environment, **values}
     folder = Path(values.get("instance_path") or default_instance_path()).expanduser().resolve()
-    values = {**_from_toml(folder / "minifile.toml", faults), **values, "instance_path": folder}
+    in_toml = _from_toml(folder / "minifile.toml", faults)
+    sources = {**dict.fromkeys(in_toml, TOML), **sources}
+    values = {**in_toml, **values, "instance_path": folder}
     is_external = not str(values.get("database_url", "sqlite")).startswith("sqlite")
     if is_external and not values.get("secret_key"):
         faults.append("SECRET_KEY is needed when DATABASE_URL is not SQLite: replicas share it")
-    return values, faults
+    return values, faults, sources
 
 
 def _checked(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
@@ -136,7 +148,7 @@ def _unusable(path: Path, error: OSError) -> str:
     return f"INSTANCE_PATH: {path} can't be used: {error.strerror}"
 
 
-def _from_environment(faults: list[str]) -> dict[str, Any]:
+def _from_environment(faults: list[str], sources: dict[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     in_files: dict[str, str] = {}
     for name, value in os.environ.items():
@@ -148,6 +160,7 @@ def _from_environment(faults: list[str]) -> dict[str, Any]:
                 values[key] = value
     for key in sorted(in_files.keys() & values.keys()):
         faults.append(f"{PREFIX}{key.upper()} is given twice, also by {PREFIX}{key.upper()}_FILE")
+    sources |= dict.fromkeys(values, ENVIRONMENT) | dict.fromkeys(in_files, SECRET_FILE)
     values |= _from_files(in_files, faults)
     return _known(values, faults, shown=lambda key: PREFIX + key.upper())
 

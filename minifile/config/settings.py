@@ -1,9 +1,10 @@
 """Settings: every key with its default, unit and one comment."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -11,11 +12,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
 )
 
 from minifile.config.mail import check_mail_from, check_mail_url
+from minifile.config.oidc import check_issuer, check_scopes, read_scopes
 from minifile.config.urls import (
     check_database_url,
     check_download_mode,
@@ -45,6 +48,7 @@ class Settings(BaseModel):
     """The settings of one instance, checked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
     # The folder that holds the database, the secret key and the uploads.
     instance_path: Path
@@ -121,6 +125,29 @@ class Settings(BaseModel):
     rate_wrong_sign_ins: RateLimit = 10
     # Wrong sign-ins from one address, whatever the names, in 15 minutes.
     rate_wrong_sign_ins_address: RateLimit = 50
+    # Sign-ins begun at the provider from one address in 15 minutes.
+    rate_oidc_sign_ins: RateLimit = 300
+    # Sign-in by OpenID Connect: the provider's address, exactly as it calls itself.
+    oidc_issuer: Annotated[str, AfterValidator(check_issuer)] = ""
+    # What this instance is called there, and its secret. A public client has none.
+    oidc_client_id: str = Field(default="", validate_default=True)
+    oidc_client_secret: str = Field(default="", repr=False)
+    # What the button says: Sign in with …
+    oidc_name: str = Field(default="OpenID Connect", min_length=1, max_length=60)
+    # What is asked for at the provider.
+    oidc_scopes: Annotated[
+        tuple[str, ...], BeforeValidator(read_scopes), AfterValidator(check_scopes)
+    ] = ("openid", "profile", "email")
+    # Whether who signs in there for the first time gets an account here.
+    oidc_create_users: bool = True
+    # The claim that says who is an admin, such as groups or realm_access.roles.
+    oidc_role_claim: str = ""
+    # The values of that claim that make an admin.
+    oidc_admin_values: Names = Field(default=(), validate_default=True)
+    # The claim that holds a user's quota, in bytes or as 10GiB.
+    oidc_quota_claim: str = ""
+    # Reports of links from one address in an hour.
+    rate_reports: RateLimit = 10
     # Mails (resets, confirmations) caused by one address, or going to one, in an hour.
     rate_mails: RateLimit = 10
     # Accounts made from one address in an hour, where REGISTRATION is open.
@@ -184,6 +211,14 @@ class Settings(BaseModel):
             check_download_mode(value, storage_url)
         return value
 
+    @field_validator("oidc_client_id", "oidc_admin_values")
+    @classmethod
+    def _check_oidc(cls, value: Any, info: ValidationInfo) -> Any:
+        needed_by = "oidc_role_claim" if info.field_name == "oidc_admin_values" else "oidc_issuer"
+        if not value and info.data.get(needed_by):
+            raise ValueError(f"is needed, since {needed_by.upper()} is set")
+        return value
+
     @field_validator("mail_url")
     @classmethod
     def _check_mail_url(cls, value: str, info: ValidationInfo) -> str:
@@ -198,6 +233,14 @@ class Settings(BaseModel):
         if not value and info.data.get("mail_url"):
             raise ValueError("is needed with MAIL_URL: the address that mails come from")
         return value
+
+    def note_sources(self, sources: Mapping[str, str]) -> None:
+        """Keep where each setting came from that does not have its default."""
+        self._sources = dict(sources)
+
+    def source_of(self, name: str) -> str:
+        """Return where a setting came from, in a word or two."""
+        return self._sources.get(name, "default")
 
     @property
     def uses_sqlite(self) -> bool:

@@ -1,5 +1,6 @@
-"""The recipient fetches what a link holds."""
+"""A recipient opens the short link and fetches the bytes, or tells the admin about it."""
 
+from minifile.download import reporting
 from minifile.download.routes import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "reporting"]

@@ -1,8 +1,10 @@
-"""The form on the password page."""
+"""The forms of a recipient."""
 
 from flask_wtf import FlaskForm
-from wtforms import PasswordField
-from wtforms.validators import DataRequired
+from wtforms import PasswordField, RadioField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from minifile.web.forms import StrictForm
 
 
 class UnlockForm(FlaskForm):
@@ -12,4 +14,21 @@ class UnlockForm(FlaskForm):
         "Link password",
         validators=[DataRequired("Type the password first.")],
         render_kw={"autocomplete": "current-password", "autofocus": True},
+    )
+
+
+class ReportForm(StrictForm):
+    """Asks what is wrong with a link. The route sets the choices."""
+
+    reason = RadioField("What is wrong?", validators=[DataRequired("Choose one of the reasons.")])
+    message = TextAreaField(
+        "What the admin should know",
+        # The service judges the length; a line break is sent as two characters.
+        validators=[Length(max=5000, message="A message has at most 2,000 characters.")],
+        render_kw={"rows": 4},
+    )
+    contact = StringField(
+        "How to reach you",
+        validators=[Length(max=254, message="A contact has at most 254 characters.")],
+        render_kw={"autocomplete": "email"},
     )

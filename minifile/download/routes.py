@@ -6,6 +6,7 @@ from minifile.download import inline
 from minifile.download.bytes_answer import answer_archive, answer_file, answer_preview
 from minifile.download.forms import UnlockForm
 from minifile.download.landing import landing_page
+from minifile.download.submissions import answer_submissions
 from minifile.errors import LinkLocked, TooManyTries
 from minifile.services.downloads import Reading, check_download, find_readable_link
 from minifile.services.links import find_file, find_open_link
@@ -63,6 +64,12 @@ def archive(code: str) -> Response:
     """Answer with all files of the link as one zip."""
     reading = _reading(code)
     return _landing_page(reading) if is_preview() else answer_archive(reading)
+
+
+@bp.get("/account/requests/<code:request_code>/all.zip")
+def submissions(request_code: str) -> Response:
+    """Answer with all that was sent to a file request, for who made it."""
+    return answer_submissions(request_code)
 
 
 @bp.get("/<code:code>.qr.svg")
@@ -143,6 +150,7 @@ def _password_page(code: str, status: int, error: str | None) -> Response:
         "download/unlock.html",
         form=UnlockForm(),
         form_action=url_for("download.unlock", code=code),
+        report_url=url_for("download.report", code=code, form=""),
         error=error,
     )
     return make_response(page, status)

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, after_this_request, g, make_response, req
 
 from minifile.errors import BadOption
 from minifile.extensions import exempt_from_csrf
+from minifile.identity import Scope
 from minifile.links import adding, page
 from minifile.links.mine import act_on_ticked, read_page_number, render_list
 from minifile.links.shared import shared_page
@@ -54,7 +55,7 @@ def shared() -> str:
 def show(code: str) -> Response:
     """Show the sender's page to the browser that owns the link; its numbers alone as JSON."""
     is_json = answer_format() == "json"
-    link = _managed_link(code, None, undoable=not is_json)
+    link = _found(code, current_visitor(), undoable=not is_json, scope=Scope.READ)
     response = state_as_json(link) if is_json else page.render(link, None)
     response.vary.add("Accept")
     return response
@@ -78,7 +79,8 @@ def enter(code: str, owner_token: str) -> Response:
     A program is told the numbers of the link, and not remembered.
     """
     is_json = answer_format() == "json"
-    link = _managed_link(code, owner_token, undoable=not is_json)
+    visitor = _with_token_alone(owner_token)
+    link = _found(code, visitor, undoable=not is_json, scope=Scope.READ)
     if is_json:
         return state_as_json(link)
     browser = current_visitor().browser
@@ -127,12 +129,20 @@ def _managed_link(code: str, owner_token: str | None, *, undoable: bool = False)
 def _with_token_alone(owner_token: str) -> Visitor:
     """Return who is asking without the cookie.
 
-    The token must prove it: a forged request could bring any token, and the cookie.
+    The token must prove it: a forged request could bring any token, and the cookie, which stands
+    for a browser and for who is signed in there.
     """
-    return replace(current_visitor(owner_token=owner_token), browser=None)
+    visitor = current_visitor(owner_token=owner_token)
+    account = visitor.account
+    by_cookie = account is not None and account.token_id is None
+    return replace(visitor, browser=None, account=None if by_cookie else account)
 
 
-def _found(code: str, visitor: Visitor, *, undoable: bool = False) -> LinkRecord:
-    link = find_managed_link(code, visitor, rates=current_rates(), now=utcnow(), undoable=undoable)
+def _found(
+    code: str, visitor: Visitor, *, undoable: bool = False, scope: Scope = Scope.MANAGE
+) -> LinkRecord:
+    link = find_managed_link(
+        code, visitor, rates=current_rates(), now=utcnow(), undoable=undoable, scope=scope
+    )
     g.link_id = link.id
     return link

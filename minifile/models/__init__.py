@@ -6,12 +6,14 @@ from minifile.models.browser_access import BrowserAccess
 from minifile.models.client_salt import ClientSalt
 from minifile.models.delivery import Delivery
 from minifile.models.file import File
-from minifile.models.file_request import FileRequest, Submission
+from minifile.models.file_request import FileRequest, RequestAccess, Submission
 from minifile.models.grant import Grant
+from minifile.models.history import ErrorEntry, PurgeRun, UsageSample
 from minifile.models.invitation import Invitation
 from minifile.models.lease import Lease
 from minifile.models.link import Link
 from minifile.models.oidc_identity import OidcIdentity
+from minifile.models.oidc_sign_in import OidcSignIn
 from minifile.models.partial_upload import PartialUpload
 from minifile.models.password_reset import PasswordReset
 from minifile.models.removed_blob import RemovedBlob
@@ -31,6 +33,7 @@ __all__ = [
     "ClientSalt",
     "DailyUpload",
     "Delivery",
+    "ErrorEntry",
     "File",
     "FileRequest",
     "Grant",
@@ -38,13 +41,17 @@ __all__ = [
     "Lease",
     "Link",
     "OidcIdentity",
+    "OidcSignIn",
     "PartialUpload",
     "PasswordReset",
+    "PurgeRun",
     "RemovedBlob",
     "Report",
+    "RequestAccess",
     "Reservation",
     "Slot",
     "Submission",
+    "UsageSample",
     "UsedCode",
     "User",
     "UserSession",

@@ -65,3 +65,20 @@ class Submission(Base):
     open_until: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the owner first saw it."""
+
+
+class RequestAccess(Base):
+    """A browser that has given the password of a file request."""
+
+    __tablename__ = "request_access"
+    __table_args__ = (
+        UniqueConstraint("file_request_id", "browser_hash"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    browser_hash: Mapped[str] = mapped_column(String(64))
+    file_request_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("file_request.id", ondelete="CASCADE")
+    )
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

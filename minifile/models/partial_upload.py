@@ -46,6 +46,13 @@ class PartialUpload(Base):
             sqlite_where=text("owner_id IS NOT NULL"),
             postgresql_where=text("owner_id IS NOT NULL"),
         ),
+        # A file request asks for what is on its way to it.
+        Index(
+            "ix_partial_upload_file_request_id",
+            "file_request_id",
+            sqlite_where=text("file_request_id IS NOT NULL"),
+            postgresql_where=text("file_request_id IS NOT NULL"),
+        ),
         # A late request must not find another row under the id of a deleted one.
         {"sqlite_autoincrement": True},
     )

@@ -13,6 +13,7 @@ from minifile.policy.type_table import (
     same_type,
     type_of_extension,
 )
+from minifile.values import Limits
 
 OCTET_STREAM = "application/octet-stream"
 TEXT = "text/plain"
@@ -82,6 +83,24 @@ def served_type(content_type: str) -> str:
     if bare == TEXT:
         return f"{TEXT}; charset=utf-8"
     return bare if bare in PASSIVE_TYPES else OCTET_STREAM
+
+
+def check_file_type(filename: str, head: bytes, limits: Limits) -> None:
+    """Judge a file by what the instance accepts, and what a file request asks for besides.
+
+    Looking for signatures is not free: `media_type` does it once in any case. Raises TypeRefused.
+    """
+    allowed, blocked = limits.allowed_types, limits.blocked_types
+    if allowed or blocked:
+        check_type(filename, head, allowed=allowed, blocked=blocked)
+    if limits.requested_types:
+        check_type(filename, head, allowed=limits.requested_types, blocked=())
+
+
+def check_named_type(filename: str, limits: Limits) -> None:
+    """As `check_file_type`, by the name alone, before a byte is there. Raises TypeRefused."""
+    check_type_of_name(filename, allowed=limits.allowed_types, blocked=limits.blocked_types)
+    check_type_of_name(filename, allowed=limits.requested_types, blocked=())
 
 
 def check_type(

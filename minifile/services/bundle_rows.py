@@ -25,6 +25,7 @@ _SIZES = Statement(
         func.max(PartialUpload.link_id),
         func.max(PartialUpload.password_hash),
         func.max(PartialUpload.owner_id),
+        func.max(PartialUpload.file_request_id),
     ).where(
         PartialUpload.bundle_hash == bindparam("bundle_hash"),
         PartialUpload.state != PartialState.DELETING.value,
@@ -48,6 +49,7 @@ class BundleSize:
     link_id: int | None
     password_hash: str | None
     owner_id: int | None
+    file_request_id: int | None
 
 
 def hold_bundle(driver: Driver, bundle_hash: str) -> None:

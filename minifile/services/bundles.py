@@ -23,6 +23,7 @@ from minifile.services.partials import Terms, discard, mark_deleting, read_membe
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UNKNOWN_CODES, UPLOADS
 from minifile.services.records import read_made_link
+from minifile.services.request_rows import take_room
 from minifile.services.statements import Driver, reading
 from minifile.services.uploads import NewLink, check_options
 from minifile.values import Limits, PartialRecord, PartialState, UploadOptions, Visitor
@@ -34,6 +35,7 @@ def check_bundle(
     bundle_files: int | None,
     length: int | None,
     owner_id: int | None,
+    file_request_id: int | None,
     limits: Limits,
 ) -> BundleSize:
     """Judge what a bundle becomes with one more upload of this length; return what it is now.
@@ -46,20 +48,27 @@ def check_bundle(
         raise Conflict("The link of this bundle has been made. Begin another bundle.")
     if bundle.files and bundle.bundle_files != bundle_files:
         raise BadOption("All files of a bundle must name the same bundle_files.")
-    if bundle.files and bundle.owner_id != owner_id:
+    sent_by_another = (bundle.owner_id, bundle.file_request_id) != (owner_id, file_request_id)
+    if bundle.files and sent_by_another:
         raise Conflict("Another sender has begun this bundle. Begin another one.")
     check_file_count(max(bundle.files + 1, bundle_files or 1), limits)
     check_link_size(bundle.size_bytes + (length or 0), limits)
     return bundle
 
 
-def enter_bundle(driver: Driver, row: PartialRecord, terms: Terms, now: datetime) -> BundleSize:
-    """Let an upload into its bundle, within the work that writes its row; return what it was."""
-    assert row.bundle_hash is not None
-    hold_bundle(driver, row.bundle_hash)
-    said = row.bundle_files, row.length, row.owner_id
-    bundle = check_bundle(driver, row.bundle_hash, *said, terms.limits)
-    keep_bundle(driver, row.bundle_hash, terms.lifetime, now)
+def enter(driver: Driver, row: PartialRecord, terms: Terms, now: datetime) -> BundleSize | None:
+    """Let an upload into its bundle and its file request, within the work that writes its row.
+
+    Returns what its bundle was; None for one that is in none.
+    """
+    bundle = None
+    if row.bundle_hash is not None:
+        hold_bundle(driver, row.bundle_hash)
+        said = row.bundle_files, row.length, row.owner_id, row.file_request_id
+        bundle = check_bundle(driver, row.bundle_hash, *said, terms.limits)
+        keep_bundle(driver, row.bundle_hash, terms.lifetime, now)
+    if row.file_request_id is not None:
+        take_room(driver, row.file_request_id, 1, row.length or 0, now)
     return bundle
 
 
@@ -80,9 +89,9 @@ def finish_bundle(
     check_options(options, limits=terms.limits)
     bundle_hash = token_hash(bundle)
     shares = find_shares(options, visitor.account, rates=terms.rates)
-    members = _members(bundle_hash, visitor, terms, now())
+    members = members_of(bundle_hash, visitor, terms, now())
     terms = terms.of(members[0])
-    _complete_what_is_full(members, visitor, terms, now)
+    complete_what_is_full(members, visitor, terms, now)
     password_hash = None if options.password is None else hash_password(options.password)
     dropped: list[PartialRecord] = []
 
@@ -93,7 +102,7 @@ def finish_bundle(
         made = _made(driver, members, terms, now())
         if made is not None:
             return made, False
-        complete = _ready(members, files, visitor, terms)
+        complete = ready_among(members, files, visitor, terms)
         chosen = _chosen(complete, options, password_hash, visitor, shares)
         dropped.extend(row for row in members if row.state != PartialState.COMPLETE)
         for row in dropped:
@@ -108,12 +117,22 @@ def finish_bundle(
     return new_link
 
 
-def _members(
-    bundle_hash: str, visitor: Visitor, terms: Terms, now: datetime
+def members_of(
+    bundle_hash: str,
+    visitor: Visitor,
+    terms: Terms,
+    now: datetime,
+    *,
+    file_request_id: int | None = None,
 ) -> list[PartialRecord]:
+    """Return the uploads of a bundle that were begun for this purpose.
+
+    Raises NotFound, TooManyTries, and UploadExpired when all have expired.
+    """
     with reading(db.engine) as driver:
         members = read_members(driver, bundle_hash)
-    if not members:
+    if not members or any(row.file_request_id != file_request_id for row in members):
+        # What was sent to a file request can't be made a link of one's own.
         terms.rates.check(UNKNOWN_CODES, visitor.rate_address)
         terms.rates.count(UNKNOWN_CODES, visitor.rate_address)
         raise NotFound("There is no such bundle. It may have expired; upload the files anew.")
@@ -122,12 +141,13 @@ def _members(
     return members
 
 
-def _complete_what_is_full(
+def complete_what_is_full(
     members: Sequence[PartialRecord],
     visitor: Visitor,
     terms: Terms,
     now: Callable[[], datetime],
 ) -> None:
+    """Complete those that a crash has left full."""
     for row in members:
         if row.state == PartialState.OPEN and (row.is_full or row.is_final):
             continue_completing(row, address=visitor.rate_address, terms=terms, now=now)
@@ -150,9 +170,10 @@ def _made(
     return made
 
 
-def _ready(
+def ready_among(
     members: Sequence[PartialRecord], files: int, visitor: Visitor, terms: Terms
 ) -> list[PartialRecord]:
+    """Return the complete ones. Raises UploadNotReady unless there are so many, TooManyTries."""
     complete = complete_among(members)
     if len(complete) != files:
         raise UploadNotReady(len(complete), files)

@@ -14,14 +14,17 @@ from typing import BinaryIO
 from minifile.errors import (
     BlobMissing,
     Conflict,
+    LinkGone,
     NotFound,
     StorageUnavailable,
     TypeRefused,
     UploadHeld,
 )
-from minifile.policy.types import check_type, media_type
+from minifile.policy.types import check_file_type, media_type
+from minifile.services.answering import terms_of_upload
 from minifile.services.bundle_rows import hold_bundle
 from minifile.services.checksums import Checksums
+from minifile.services.digests import check_digest
 from minifile.services.holding import held
 from minifile.services.joining import Progress, join_if_due, link_of
 from minifile.services.new_links import commit_with_code
@@ -37,7 +40,7 @@ from minifile.services.statements import Driver
 from minifile.services.storing import HEAD_BYTES
 from minifile.services.uploads import NewLink
 from minifile.storage import PartialBlob, Storage
-from minifile.values import Limits, PartialRecord, PartialState
+from minifile.values import PartialRecord, PartialState
 
 _CHUNK_BYTES = 2**20
 
@@ -89,7 +92,7 @@ def continue_completing(
     """
     if row.state != PartialState.OPEN or not (row.is_full or row.is_final):
         return Progress(row, link_of(row, secret=terms.secret))
-    terms = terms.of(row)
+    terms = terms_of_upload(row, terms, now())
     try:
         with (
             discarded_when_refused(row, terms.storage),
@@ -108,15 +111,9 @@ def discarded_when_refused(row: PartialRecord, storage: Storage) -> Iterator[Non
     """Delete the upload when what it holds is not accepted here, or can't be had any more."""
     try:
         yield
-    except (TypeRefused, Conflict):
+    except (TypeRefused, Conflict, LinkGone):
         discard(row, storage=storage)
         raise
-
-
-def check_content(filename: str, head: bytes, limits: Limits) -> None:
-    """Judge a file by its first bytes. Raises TypeRefused."""
-    if limits.allowed_types or limits.blocked_types:
-        check_type(filename, head, allowed=limits.allowed_types, blocked=limits.blocked_types)
 
 
 def _held_from(row: PartialRecord, storage: Storage) -> int:
@@ -133,9 +130,10 @@ def _with_sums(
     row: PartialRecord, blob: PartialBlob, sums: Checksums | None, terms: Terms
 ) -> PartialRecord:
     head = blob.head(HEAD_BYTES)
-    check_content(row.filename, head, terms.limits)
+    check_file_type(row.filename, head, terms.limits)
     if sums is None or sums.size_bytes != row.length:
         sums = _read_again(row, terms.storage)
+    check_digest(sums.sha256())
     return replace(
         row,
         sha256=sums.sha256(),

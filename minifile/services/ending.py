@@ -27,6 +27,8 @@ def end_upload(
 def _end_joined(row: PartialRecord | None, terms: Terms, now: datetime) -> None:
     if row is None:
         raise NotFound
+    if row.file_request_id is not None:
+        raise Conflict("This file has been handed in. Only who asked for it can delete it now.")
     if row.bundle_hash is not None:
         raise Conflict("This file is in a link now. Change or revoke it on the sender's page.")
     new = link_of(row, secret=terms.secret)

@@ -20,6 +20,8 @@ WRONG_SIZE = "wrong size"
 WRONG_DIGEST = "wrong digest"
 ORPHAN = "orphan blob"
 _CHUNK = 2**20
+# Links whose bytes must be there.
+_IS_KEPT = (Link.state != LinkState.DELETING) & Link.takedown_reason.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class _File(NamedTuple):
 def list_faults(*, storage: Storage, digests: bool = False) -> Iterator[Finding]:
     """Yield every fault. With `digests`, every byte is read.
 
-    Links whose purge has begun are left out: the next purge finishes them.
+    Links whose purge has begun are left out: the next purge finishes them. So are those that were
+    taken down, whose bytes may have been deleted at once.
     """
     for file in _files():
         fault = _fault(file, storage, digests=digests)
@@ -92,7 +95,7 @@ def _page_of_files(after_id: int) -> list[_File]:
     query = (
         select(File.id, File.link_id, File.storage_key, File.size_bytes, File.sha256)
         .join(Link)
-        .where(File.id > after_id, Link.state != LinkState.DELETING)
+        .where(File.id > after_id, _IS_KEPT)
         .order_by(File.id)
         .limit(ROWS)
     )
@@ -145,8 +148,8 @@ def _fault(file: _File, storage: Storage, *, digests: bool) -> str | None:
 
 
 def _was_deleted(file: _File) -> bool:
-    """Say whether a purge took the file between the listing and the look at its blob."""
-    query = select(File.id).join(Link).where(File.id == file.id, Link.state != LinkState.DELETING)
+    """Say whether a purge or takedown took the file between the listing and the look at it."""
+    query = select(File.id).join(Link).where(File.id == file.id, _IS_KEPT)
     gone = db.session.execute(query).first() is None
     release_connection()
     return gone

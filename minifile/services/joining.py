@@ -26,6 +26,7 @@ from minifile.services.partials import Terms, read_members
 from minifile.services.quotas import count_upload
 from minifile.services.records import read_made_link
 from minifile.services.statements import Driver, Statement, reading
+from minifile.services.submission_rows import Sender, hand_in
 from minifile.services.uploads import NewLink
 from minifile.values import FileRecord, LinkRecord, LinkState, PartialRecord, PartialState
 
@@ -53,6 +54,13 @@ class LinkOptions:
     is_private: bool
     custom_code: str | None
     shares: Shares
+    sender_name: str | None = None
+    """Who sends it to a file request; the note is then what they say."""
+    adds: bool = False
+
+    @property
+    def sender(self) -> Sender:
+        return Sender(self.owner_hash, self.sender_name, self.note, self.adds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,7 @@ def options_of(row: PartialRecord) -> LinkOptions:
         owner_id=row.owner_id,
         is_private=row.is_private,
         custom_code=row.custom_code,
+        sender_name=row.sender_name,
         shares=read_shares(row.grant_to, row.recipients),
     )
 
@@ -155,12 +164,18 @@ def make_link(
         owner_id=options.owner_id,
         is_private=options.is_private,
     )
-    link = insert_link(driver, draft, options.owner_hash)
-    insert_shares(options.shares, driver, link, code_length=terms.limits.code_length, now=now)
+    request_id = rows[0].file_request_id
+    if request_id is None:
+        link = insert_link(driver, draft, options.owner_hash)
+        code_length = terms.limits.code_length
+        insert_shares(options.shares, driver, link, code_length=code_length, now=now)
+    else:
+        sender, limits = options.sender, terms.limits
+        link = hand_in(driver, request_id, draft, sender, limits, now).link
     for row in rows:
         if not _JOIN.run(driver, row_id=row.id, new_link_id=link.id):
             raise UploadHeld
-    count_upload(driver, terms.limits, link.size_bytes, now)
+    count_upload(driver, terms.limits, draft.size_bytes, now)
     return NewLink(link, owner_token)
 
 

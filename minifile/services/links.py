@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from minifile.errors import BadOption, LinkNotFound, NotFound, TooLateToUndo, TooManyTries
+from minifile.errors import (
+    BadOption,
+    LinkNotFound,
+    LinkTakenDown,
+    NotFound,
+    TooLateToUndo,
+    TooManyTries,
+)
 from minifile.extensions import db, write_transaction
 from minifile.identity import Scope
 from minifile.models import File, Link
@@ -87,6 +94,8 @@ def find_managed_link(
     if link is None or link.parent_id or not ownership.is_owner(link, visitor, scope):
         rates.count(UNKNOWN_CODES, visitor.rate_address)
         raise LinkNotFound
+    if link.takedown_reason is not None:
+        raise LinkTakenDown(link.takedown_reason)
     if not (undoable and can_undo(link, now)):
         check_open(link, now)
     return link

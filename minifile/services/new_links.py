@@ -102,7 +102,7 @@ def insert_link(driver: Driver, link: LinkRecord, owner_hash: str | None) -> Lin
     row = {name: getattr(link, name) for name in _LINK_VALUES}
     link_id = _INSERT_LINK.run(driver, **row)[0][0]
     files = [
-        _insert_file(driver, link_id, position, replace(file, created_at=link.created_at))
+        insert_file(driver, link_id, position, replace(file, created_at=link.created_at))
         for position, file in enumerate(link.files)
     ]
     if owner_hash is not None:
@@ -112,7 +112,8 @@ def insert_link(driver: Driver, link: LinkRecord, owner_hash: str | None) -> Lin
     return replace(link, id=link_id, files=files)
 
 
-def _insert_file(driver: Driver, link_id: int, position: int, file: FileRecord) -> FileRecord:
+def insert_file(driver: Driver, link_id: int, position: int, file: FileRecord) -> FileRecord:
+    """Write the row of a file within the caller's work."""
     row = {name: getattr(file, name) for name in FILE_VALUES}
     file_id = _INSERT_FILE.run(driver, link_id=link_id, position=position, **row)[0][0]
     return replace(file, id=file_id)

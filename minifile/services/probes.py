@@ -5,15 +5,17 @@ given a small blob that is read and deleted at once.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from limits.storage import RedisStorage
-from sqlalchemy import Connection, create_engine, inspect, make_url
+from sqlalchemy import Connection, create_engine, func, inspect, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from minifile.errors import MinifileError
+from minifile.extensions import db
 from minifile.services.database_faults import fault_in_words
 from minifile.services.schema import newest_revision
 from minifile.storage import Storage
@@ -26,7 +28,8 @@ _ANSWER_SECONDS = 5
 Look = Callable[[Connection], Iterator[Verdict]]
 
 DATABASE, SCHEMA, STORAGE, SPACE = "database", "schema", "storage", "free space"
-COUNTERS = "counters"
+COUNTERS, CLOCK = "counters", "clock"
+_CLOCKS_DIFFER_SECONDS = 10
 
 
 def probe_database(url: str, *, migrations: Path, connections: int) -> Iterator[Verdict]:
@@ -72,6 +75,18 @@ def probe_space(storage: Storage, keep_free: int) -> Verdict:
     if free < 2 * keep_free:
         return Verdict(Level.WARNING, SPACE, f"Uploads will soon be refused: {words}.")
     return Verdict(Level.OK, SPACE, f"{words}.")
+
+
+def probe_clock(*, now: datetime) -> Verdict:
+    """Compare the clock of this machine with the database's, where it has its own."""
+    if db.engine.dialect.name == "sqlite":
+        return Verdict(Level.OK, CLOCK, "There is one clock.")
+    theirs = db.session.execute(select(func.clock_timestamp())).scalar_one()
+    seconds = abs((theirs - now).total_seconds())
+    if seconds > _CLOCKS_DIFFER_SECONDS:
+        sentence = f"This machine and the database differ by {seconds:.0f} seconds: set the clocks."
+        return Verdict(Level.WARNING, CLOCK, sentence)
+    return Verdict(Level.OK, CLOCK, "This machine and the database agree.")
 
 
 def probe_counters(url: str) -> Verdict:

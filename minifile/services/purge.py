@@ -12,7 +12,7 @@ step comes a rest.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     ColumnElement,
@@ -49,6 +49,8 @@ from minifile.values import LinkState
 
 # Links that are marked at once.
 BATCH = 100
+# How long a link that was taken down says so, unless it would have expired before.
+TAKEDOWN_TOLD_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,17 @@ def is_closed(state: LinkState) -> ColumnElement[bool]:
 
 
 def is_revoked(now: datetime) -> ColumnElement[bool]:
-    """Ask for links that were revoked for good: an undo comes too late."""
+    """Ask for links that were revoked for good: an undo comes too late.
+
+    One that was taken down stays for a while, so that its owner can read why.
+    """
     is_final = or_(Link.undo_until.is_(None), Link.undo_until <= now)
-    return and_(is_closed(LinkState.REVOKED), is_final)
+    is_told = or_(
+        Link.takedown_reason.is_(None),
+        Link.closed_at <= now - TAKEDOWN_TOLD_FOR,
+        Link.expires_at <= now,
+    )
+    return and_(is_closed(LinkState.REVOKED), is_final, is_told)
 
 
 def is_expired(now: datetime) -> ColumnElement[bool]:

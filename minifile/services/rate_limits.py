@@ -50,6 +50,8 @@ PARTIAL_UPLOADS = "uploads begun"
 UNKNOWN_USERS = "names that nobody has"
 WRONG_SIGN_INS = "wrong passwords for this name"
 WRONG_SIGN_INS_ADDRESS = "wrong sign-ins"
+OIDC_SIGN_INS = "sign-ins begun"
+REPORTS = "reports"
 MAILS = "mails asked for"
 REGISTRATIONS = "accounts made"
 
@@ -62,6 +64,8 @@ WINDOWS = {
     PARTIAL_UPLOADS: timedelta(minutes=1),
     WRONG_SIGN_INS: timedelta(minutes=15),
     WRONG_SIGN_INS_ADDRESS: timedelta(minutes=15),
+    OIDC_SIGN_INS: timedelta(minutes=15),
+    REPORTS: timedelta(hours=1),
     MAILS: timedelta(hours=1),
     REGISTRATIONS: timedelta(hours=1),
 }

@@ -21,8 +21,10 @@ from minifile.errors import (
 )
 from minifile.extensions import release_connection
 from minifile.policy.limits import check_file_size, check_link_size, check_space
+from minifile.policy.types import check_file_type
+from minifile.services.answering import terms_of_upload
 from minifile.services.checksums import Checksums
-from minifile.services.completing import check_content, complete, discarded_when_refused
+from minifile.services.completing import complete, discarded_when_refused
 from minifile.services.holding import held
 from minifile.services.joining import Progress, link_of
 from minifile.services.partials import Terms, find_partial, move
@@ -75,7 +77,7 @@ def receive_part(
     """
     found = find_partial(upload_id, visitor, rates=terms.rates, now=now())
     row = freed(found, storage=terms.storage)
-    terms = terms.of(row)
+    terms = terms_of_upload(row, terms, now())
     check_part(row, offset, length, part, terms)
     if row.state != PartialState.OPEN:
         return Progress(row, link_of(row, secret=terms.secret))
@@ -191,7 +193,7 @@ class _Receipt:
             self._digest.update(chunk)
         if before < HEAD_BYTES <= after and not self._row.is_part:
             head = self._blob.head(HEAD_BYTES)
-            check_content(self._row.filename, head, self._terms.limits)
+            check_file_type(self._row.filename, head, self._terms.limits)
         if self._digest is None and after - self._row.offset >= _RECORD_EVERY:
             self._record(after, keeps=True, durable=False)
 

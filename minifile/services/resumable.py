@@ -9,9 +9,10 @@ from minifile.errors import BadRequest, Conflict, NotFound, TooLarge, TypeRefuse
 from minifile.extensions import db, release_connection
 from minifile.policy.limits import check_file_size, check_link_size, check_space
 from minifile.policy.names import clean_path
-from minifile.policy.types import check_type_of_name
+from minifile.policy.types import check_named_type
+from minifile.services.answering import Answer
 from minifile.services.bundle_rows import BundleSize
-from minifile.services.bundles import check_bundle, enter_bundle
+from minifile.services.bundles import check_bundle, enter
 from minifile.services.commits import commit
 from minifile.services.completing import continue_completing
 from minifile.services.custom_codes import check_free
@@ -45,6 +46,8 @@ class Draft:
     concat: str | None = None
     part_ids: Sequence[str] | None = None
     """What a final upload is made of."""
+    answers: Answer | None = None
+    """The file request that it is sent to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Begun:
     progress: Progress
 
 
-_EMPTY = BundleSize(0, 0, None, None, None, None)
+_EMPTY = BundleSize(0, 0, None, None, None, None, None)
 
 
 def begin_upload(
@@ -131,9 +134,7 @@ def _check(draft: Draft, part: Part | None, visitor: Visitor, terms: Terms) -> B
     check_space(declared, terms.storage.free_bytes(), limits)
     if draft.concat == "partial":
         return _EMPTY
-    check_type_of_name(
-        clean_path(draft.filename), allowed=limits.allowed_types, blocked=limits.blocked_types
-    )
+    check_named_type(clean_path(draft.filename), limits)
     if draft.bundle is None:
         return _EMPTY
     with reading(db.engine) as driver:
@@ -143,6 +144,7 @@ def _check(draft: Draft, part: Part | None, visitor: Visitor, terms: Terms) -> B
             draft.bundle_files,
             draft.length,
             None if visitor.account is None else visitor.account.id,
+            None if draft.answers is None else draft.answers.request_id,
             limits,
         )
 
@@ -176,7 +178,7 @@ def _row(
         upload_hash=token_hash(upload_id),
         bundle_hash=None if draft.bundle is None or is_part else token_hash(draft.bundle),
         bundle_files=None if is_part else draft.bundle_files,
-        owner_hash=_browser_hash(visitor),
+        owner_hash=_browser_hash(draft, visitor),
         state=PartialState.OPEN.value,
         length=draft.length,
         offset=0,
@@ -201,13 +203,20 @@ def _row(
         owner_id=None if visitor.account is None else visitor.account.id,
         is_private=options.is_private,
         custom_code=options.custom_code,
+        file_request_id=None if draft.answers is None else draft.answers.request_id,
+        sender_name=None if draft.answers is None else draft.answers.sender.name,
         grant_to=grant_to,
         recipients=recipients,
     )
 
 
-def _browser_hash(visitor: Visitor) -> str | None:
-    """Return who will own the link besides the user, if there is one: see `receive_upload`."""
+def _browser_hash(draft: Draft, visitor: Visitor) -> str | None:
+    """Return who will own the link besides the user, if there is one: see `receive_upload`.
+
+    Of what is sent to a file request it is who may add to it.
+    """
+    if draft.answers is not None:
+        return draft.answers.sender.sender_hash
     if visitor.browser is None or visitor.account is not None:
         return None
     return token_hash(visitor.browser)
@@ -220,8 +229,9 @@ def _seconds(options: UploadOptions) -> int | None:
 def _save(row: PartialRecord, terms: Terms, now: datetime, *, durable: bool) -> PartialRecord:
     def work(driver: Driver) -> int:
         is_link = row.concat != "partial"
-        if row.bundle_hash is not None:
-            is_link = not enter_bundle(driver, row, terms, now).files
+        bundle = enter(driver, row, terms, now)
+        if bundle is not None:
+            is_link = not bundle.files
         if not row.is_final:
             check_fits(driver, terms.limits, row.length or 0, int(is_link), now)
         return insert_partial(driver, row)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from minifile.errors import BadOption, BadUpload, DigestMismatch
 from minifile.policy.limits import check_file_count, check_file_size, check_link_size, check_space
 from minifile.policy.names import clean_path
-from minifile.policy.types import check_type, media_type
+from minifile.policy.types import check_file_type, media_type
 from minifile.services.checksums import Checksums
+from minifile.services.digests import check_digest
 from minifile.services.reservations import Reserved
 from minifile.storage import Batch, Storage
 from minifile.values import Chunk, FileRecord, Limits
@@ -16,7 +17,6 @@ from minifile.values import Chunk, FileRecord, Limits
 # Enough for every signature that tells a type, of tar archives too.
 HEAD_BYTES = 8192
 _CHECK_SPACE_EVERY = 64 * 2**20
-# A file is as old as its link, which is made after the last of them has arrived.
 # A file is as old as its link, which is made after the last of them has arrived.
 _NOT_YET = datetime.min.replace(tzinfo=UTC)
 
@@ -83,6 +83,7 @@ def store_file(
     with Checksums() as sums:
         meter = _Meter(incoming, filename, rules, (taken, new), sums)
         batch.put(key, meter.chunks(), size_bytes=most)
+        check_digest(sums.sha256())
         return FileRecord(
             id=0,
             filename=filename,
@@ -135,10 +136,7 @@ class _Meter:
                 self._check_type()
 
     def _check_type(self) -> None:
-        allowed, blocked = self._rules.limits.allowed_types, self._rules.limits.blocked_types
-        # Looking for signatures is not free: `media_type` does it once in any case.
-        if allowed or blocked:
-            check_type(self._filename, self.head, allowed=allowed, blocked=blocked)
+        check_file_type(self._filename, self.head, self._rules.limits)
 
     def _count(self, chunk: Chunk) -> None:
         size_bytes = self._sums.size_bytes + len(chunk)

@@ -110,7 +110,7 @@ def receive_upload(
     room = reserving(limits, declared_bytes, overhead_bytes=overhead_bytes, now=now)
     with room as reserved, storage.batch() as batch:
         rules = Rules(limits, storage, expected_sha256, reserved, declared_bytes)
-        stored = _with_names_that_differ(store_files(files, batch, rules))
+        stored = with_names_that_differ(store_files(files, batch, rules))
         options = read_options()
         check_options(options, limits=limits)
         owner_token = new_token()
@@ -131,7 +131,8 @@ def receive_upload(
     return NewLink(link, owner_token)
 
 
-def _with_names_that_differ(rows: Sequence[FileRecord]) -> list[FileRecord]:
+def with_names_that_differ(rows: Sequence[FileRecord]) -> list[FileRecord]:
+    """Return the files of a new link with a number in names that are there already."""
     names = number_equal_names([row.filename for row in rows])
     return [replace(row, filename=name) for row, name in zip(rows, names, strict=True)]
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Label, SQLColumnExpression, case, func, se
 from sqlalchemy.orm import InstrumentedAttribute
 
 from minifile.extensions import db, release_connection
-from minifile.models import Delivery, File, Link, PartialUpload
+from minifile.models import Delivery, File, Link, PartialUpload, Reservation, User
 from minifile.storage import Storage
 from minifile.values import LinkState, PartialState
 
@@ -31,6 +31,9 @@ class Usage:
     partial_uploads: int
     """Not finished, or not in a link yet."""
     partial_bytes: int
+    users: int
+    reserved_bytes: int
+    """Promised to uploads in progress, by quotas."""
 
 
 def measure_usage(*, storage: Storage, now: datetime) -> Usage:
@@ -61,7 +64,33 @@ def measure_usage(*, storage: Storage, now: datetime) -> Usage:
         free_bytes=storage.free_bytes(),
         partial_uploads=partial_uploads,
         partial_bytes=partial_bytes,
+        users=_total(User.id)[0],
+        reserved_bytes=_total(
+            Reservation.id,
+            case((Reservation.alive_until > now, Reservation.size_bytes), else_=0),
+        )[1],
     )
+
+
+def count_standings(now: datetime) -> dict[str, int]:
+    """Return how many links are open, exhausted, expired, revoked and taken down."""
+    is_link = Link.parent_id.is_(None)
+    is_open = is_link & (Link.state == LinkState.OPEN)
+    is_revoked = is_link & (Link.state == LinkState.REVOKED)
+    is_live, is_taken_down = (
+        is_open & (Link.expires_at > now),
+        is_link & Link.takedown_reason.is_not(None),
+    )
+    is_used_up = Link.max_downloads.is_not(None) & (Link.download_count >= Link.max_downloads)
+    standings = {
+        "open": is_live & ~is_used_up,
+        "exhausted": is_live & is_used_up,
+        "expired": is_open & (Link.expires_at <= now),
+        "revoked": is_revoked & ~is_taken_down,
+        "taken down": is_taken_down,
+    }
+    counts = _total(Link.id, *(_one_if(standing) for standing in standings.values()))
+    return dict(zip(standings, counts[1:], strict=True))
 
 
 def _one_if(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -10,7 +10,7 @@ from hashlib import new as new_digest
 
 from minifile.errors import ChecksumMismatch
 from minifile.services.bundle_rows import BundleSize
-from minifile.services.bundles import enter_bundle
+from minifile.services.bundles import enter
 from minifile.services.joining import Progress, join_if_due
 from minifile.services.new_links import commit_with_code
 from minifile.services.partials import Terms, insert_partial
@@ -66,8 +66,7 @@ def store_whole(
 
 
 def _insert(driver: Driver, row: PartialRecord, code: str, terms: Terms, now: datetime) -> Progress:
-    if row.bundle_hash is not None:
-        enter_bundle(driver, row, terms, now)
+    enter(driver, row, terms, now)
     saved = replace(row, id=insert_partial(driver, row))
     made = join_if_due(driver, saved, code, terms=terms, now=now)
     if made is None:

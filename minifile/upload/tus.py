@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import MethodNotAllowed
@@ -10,20 +11,27 @@ from werkzeug.http import http_date
 
 from minifile.errors import WrongContentType, WrongVersion
 from minifile.extensions import exempt_from_csrf
+from minifile.services.answer_uploads import draft_of_answer
+from minifile.services.answering import owners_quota_untold
 from minifile.services.ending import end_upload
 from minifile.services.joining import Progress
+from minifile.services.partials import Terms
 from minifile.services.receiving import Part, receive_part
-from minifile.services.resumable import begin_upload, look_at
+from minifile.services.resumable import Draft, begin_upload, look_at
+from minifile.services.submission_rows import Sender
 from minifile.upload.tus_headers import (
     ALGORITHMS,
     EXTENSIONS,
     VERSION,
+    Asked,
+    read_asked,
     read_checksum,
     read_draft,
     read_number,
 )
-from minifile.values import PartialState
+from minifile.values import PartialState, Visitor
 from minifile.web.addresses import private_address, short_link
+from minifile.web.answering import answering
 from minifile.web.bodies import begin_body, end_unread_body
 from minifile.web.connection import socket_of
 from minifile.web.current import (
@@ -34,11 +42,14 @@ from minifile.web.current import (
     uploading_visitor,
     utcnow,
 )
+from minifile.web.telling import tell_owner
 
 bp = Blueprint("tus", __name__, url_prefix="/tus")
 bp.after_request(end_unread_body)
 
 _BODY_TYPE = "application/offset+octet-stream"
+# Of an upload that was begun the row says how much may come.
+_ANY_SIZE = 2**62
 
 
 @bp.before_request
@@ -84,10 +95,34 @@ def create() -> Response:
         own_addresses=(public_url(), request.host_url.rstrip("/")),
         limits=current_limits(),
     )
-    part = _part() if _has_body() and draft.part_ids is None else None
+    asked = read_asked(headers.get("Upload-Metadata"))
+    if asked is not None:
+        return _answer_request(asked, draft)
+    return _create(draft, visitor, current_terms())
+
+
+def _answer_request(asked: Asked, draft: Draft) -> Response:
+    """Begin an upload that is sent to a file request, as its owner."""
+    found = answering(asked.code, asked.password)
+    draft = draft_of_answer(
+        found.request,
+        draft,
+        Sender(found.sender_hash, asked.sender_name, asked.message),
+        limits=found.limits,
+        now=utcnow(),
+    )
+    terms = replace(current_terms(), limits=found.limits)
+    with owners_quota_untold():
+        return _create(draft, found.uploader, terms)
+
+
+def _create(draft: Draft, visitor: Visitor, terms: Terms) -> Response:
+    has_part = _has_body() and draft.part_ids is None
+    part = _part(terms.limits.max_file_size) if has_part else None
     running = current_transfers().running(visitor.rate_address) if part else nullcontext()
     with running:
-        begun = begin_upload(draft, part, visitor, terms=current_terms(), now=utcnow)
+        begun = begin_upload(draft, part, visitor, terms=terms, now=utcnow)
+    _tell(begun.progress)
     response = _answer(begun.progress, 201)
     response.headers["Location"] = f"{public_url()}/tus/{begun.upload_id}"
     return response
@@ -119,11 +154,12 @@ def receive(upload_id: str) -> Response:
     offset = read_number("Upload-Offset", request.headers.get("Upload-Offset"))
     said = request.headers.get("Upload-Length")
     length = None if said is None else read_number("Upload-Length", said)
-    part = _part()
+    part = _part(_ANY_SIZE)
     with current_transfers().running(visitor.rate_address):
         progress = receive_part(
             upload_id, offset, length, part, visitor, terms=current_terms(), now=utcnow
         )
+    _tell(progress)
     return _answer(progress, 204)
 
 
@@ -153,14 +189,14 @@ def _has_body() -> bool:
     return length != "0" or "HTTP_TRANSFER_ENCODING" in request.environ
 
 
-def _part() -> Part:
-    """Return the body of the request as a part. Raises WrongContentType."""
+def _part(most: int) -> Part:
+    """Return the body of the request, of at most so many bytes. Raises WrongContentType."""
     if request.mimetype != _BODY_TYPE:
         raise WrongContentType(f"The body must be sent as Content-Type: {_BODY_TYPE}.")
     checksum = read_checksum(request.headers.get("Upload-Checksum"))
     if not _has_body():
         return Part(iter(()), 0, checksum)
-    body = begin_body(current_limits().max_file_size, keeps=checksum is None)
+    body = begin_body(most, keeps=checksum is None)
     return Part(body.chunks(), body.size_bytes, checksum, _cutter())
 
 
@@ -168,6 +204,12 @@ def _cutter() -> Callable[[], None]:
     """Return what ends the reading of this request from another thread."""
     connection = socket_of(request.environ)
     return lambda: None if connection is None else connection.shutdown(socket.SHUT_RD)
+
+
+def _tell(progress: Progress) -> None:
+    """Tell who asked for it of an upload that has just been handed in."""
+    if progress.made is not None and progress.row.file_request_id is not None:
+        tell_owner(progress.row.file_request_id)
 
 
 def _answer(progress: Progress, status: int) -> Response:
@@ -179,6 +221,8 @@ def _answer(progress: Progress, status: int) -> Response:
         response.headers["Upload-Expires"] = http_date(row.expires_at)
     if made is not None:
         g.link_id = made.link.id
+    # Who sends to a file request is never told where that is kept.
+    if made is not None and row.file_request_id is None:
         response.headers["X-Short-Link"] = short_link(made.link)
         if made.owner_token:
             response.headers["X-Url-Delete"] = private_address(made.link, made.owner_token)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from minifile.errors import BadRequest
+from minifile.errors import BadOption, BadRequest
 from minifile.services.receiving import Checksum
 from minifile.services.resumable import Draft
 from minifile.upload.options import OptionReader, read_bundle, read_bundle_files
@@ -23,7 +23,7 @@ ALGORITHMS = {"sha1": 20, "sha256": 32, "md5": 16}
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _KEY = re.compile(r"[!-+\--~]+")
 _UPLOAD_PATH = re.compile(r"/tus/([A-Za-z0-9_-]{16,64})")
-_SECRET = ("password", "bundle")
+_SECRET = ("password", "bundle", "request_password")
 _OPTIONS = (
     *("expires_in", "custom_expires_in", "max_downloads", "password", "note"),
     *("private", "grant_to", "recipients"),
@@ -73,6 +73,36 @@ def read_draft(
         bundle_files=read_bundle_files(files) if files and bundle else None,
         concat=concat,
         part_ids=part_ids,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which file request an upload is sent to, as its metadata say."""
+
+    code: str
+    password: str | None
+    sender_name: str | None
+    message: str | None
+
+
+def read_asked(metadata_text: str | None) -> Asked | None:
+    """Return the file request that Upload-Metadata names; None for an upload of one's own.
+
+    Raises BadRequest, and BadOption for an option, which senders have none of there.
+    """
+    metadata = read_metadata(metadata_text)
+    code = metadata.text("request")
+    if not code:
+        return None
+    for name in _OPTIONS:
+        if name in metadata.values:
+            raise BadOption(f"An upload to a file request has no option {name}.")
+    return Asked(
+        code,
+        metadata.text("request_password") or None,
+        metadata.text("sender_name").strip() or None,
+        metadata.text("message").strip() or None,
     )
 
 

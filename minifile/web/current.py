@@ -12,10 +12,12 @@ from flask import Flask, current_app, g, has_request_context, request, session
 from minifile.codes import new_token
 from minifile.config import Settings
 from minifile.errors import Forbidden, LinkNotFound, SignInNeeded
+from minifile.extensions import release_connection
 from minifile.identity import Account, Actor, Scope
 from minifile.services.allowances import limits_of
 from minifile.services.api_tokens import PREFIX, account_of_token
 from minifile.services.clients import network_of
+from minifile.services.oidc_provider import Provider
 from minifile.services.ownership import check_scope
 from minifile.services.partials import Terms
 from minifile.services.rate_limits import RateLimits
@@ -37,6 +39,8 @@ class Instance:
     rates: RateLimits
     migrations: Path
     transfers: Transfers
+    oidc: Provider | None = None
+    """Where users sign in by OpenID Connect, if anywhere."""
 
 
 def instance_of(app: Flask) -> Instance:
@@ -72,7 +76,10 @@ def limits_for(user_id: int | None) -> Limits:
     Raises Forbidden for a disabled user.
     """
     settings = current_settings()
-    return limits_of(user_id, settings.limits, settings.allowances)
+    found = limits_of(user_id, settings.limits, settings.allowances)
+    # What comes next asks with a connection of its own: who waits for one must not hold another.
+    release_connection()
+    return found
 
 
 def current_rates() -> RateLimits:
@@ -127,6 +134,8 @@ def current_account() -> Account | None:
     if "account" not in g:
         token = _api_token()
         g.account = account_of_token(token, now=utcnow()) if token else _account_of_cookie()
+        # As in `limits_for`.
+        release_connection()
     found: Account | None = g.account
     return found
 

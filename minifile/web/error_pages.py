@@ -13,20 +13,24 @@ from minifile import errors
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.services.users import has_users
 from minifile.web.current import current_account
+from minifile.web.error_notes import note_error
 from minifile.web.negotiate import answer_format
 
 log = logging.getLogger("minifile")
 
 STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.BadRequest: (400, "This request can't be understood"),
+    errors.BadSignIn: (400, "The sign-in did not work"),
     errors.BadUpload: (400, "The upload is not complete"),
     errors.LinkLocked: (401, "This link has a password"),
     errors.SignInNeeded: (401, "Sign in first"),
     errors.SignInRefused: (401, "Not signed in"),
     errors.Forbidden: (403, "This is not allowed"),
+    errors.IdentityRefused: (403, "You may not sign in here"),
     errors.NotFound: (404, "Nothing is here"),
     errors.UploadTooSlow: (408, "The upload was too slow"),
     errors.Conflict: (409, "This no longer fits"),
+    errors.IdentityTaken: (409, "These accounts do not go together"),
     errors.UploadExpired: (410, "This upload has expired"),
     errors.LinkExpired: (410, "This link has expired"),
     errors.LinkRevoked: (410, "This link has been revoked"),
@@ -40,6 +44,7 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.TooLarge: (413, "This is too large"),
     errors.QuotaExceeded: (413, "There is no room left for this"),
     errors.TypeRefused: (415, "This type of file is not accepted"),
+    errors.ContentBlocked: (415, "This file is not accepted"),
     errors.WrongContentType: (415, "The body has the wrong content type"),
     errors.BadOption: (422, "An option is not possible"),
     errors.DigestMismatch: (422, "The file did not arrive as it was sent"),
@@ -48,6 +53,7 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.TooManyTries: (429, "Too many tries"),
     errors.ChecksumMismatch: (460, "The part did not arrive as it was sent"),
     errors.ServiceBusy: (503, "The server is busy"),
+    errors.ProviderUnavailable: (503, "Signing in is not possible just now"),
     errors.StorageFull: (507, "There is no space left"),
     errors.StorageUnavailable: (503, "The storage does not answer"),
     errors.SchemaOutdated: (503, "The server is being upgraded"),
@@ -56,6 +62,8 @@ STATUS: dict[type[errors.MinifileError], tuple[int, str]] = {
     errors.MinifileError: (500, "Something went wrong"),
 }
 _UNSHOWN = (errors.BlobMissing, errors.ConfigError)
+# What an admin should hear of, besides what nobody expected.
+_NOTED = (*_UNSHOWN, errors.StorageFull, errors.StorageUnavailable)
 _SORRY = "Something went wrong on the server. It has been written to the log; try again later."
 
 
@@ -83,6 +91,8 @@ def answer_refusal(error: errors.MinifileError) -> Response:
     if isinstance(error, _UNSHOWN):
         log.error("link %s: %s", g.get("link_id", "-"), error)
         message = _SORRY
+    if isinstance(error, _NOTED):
+        note_error(type(error).__name__)
     # The same for all unknown addresses, so that it tells nothing of any of them.
     asks_who = isinstance(error, errors.LinkNotFound) and _could_sign_in()
     response = say(status, title, message, asks_who=asks_who)
@@ -104,7 +114,8 @@ def say_when_to_retry(response: Response, error: errors.MinifileError) -> None:
     """Add Retry-After for what may be otherwise in a while."""
     if isinstance(error, errors.TooManyTries):
         response.headers["Retry-After"] = str(int(error.retry_after.total_seconds()))
-    if isinstance(error, (errors.ServiceBusy, errors.StorageUnavailable)):
+    away = (errors.ServiceBusy, errors.StorageUnavailable, errors.ProviderUnavailable)
+    if isinstance(error, away):
         response.headers["Retry-After"] = "5"
     if isinstance(error, (errors.UploadNotReady, errors.UploadHeld)):
         response.headers["Retry-After"] = "1"
@@ -177,4 +188,5 @@ def _answer_unexpected(error: Exception) -> Response:
         g.get("link_id", "-"),
         exc_info=error,
     )
+    note_error(type(error).__name__)
     return say(500, "Something went wrong", _SORRY)

@@ -86,6 +86,18 @@ def mail_child_link(to: str, sender: str, path: str, expires_at: datetime) -> bo
     )
 
 
+def mail_submission(to: str, title: str, path: str) -> bool:
+    """Tell the owner of a file request that files have arrived; say whether that worked."""
+    return _send(
+        to,
+        "Files have arrived",
+        f"Somebody has sent files to your file request: {title}",
+        path,
+        "No other mail comes of this file request until you have looked.",
+        "",
+    )
+
+
 def _send(
     to: str, subject: str, sentence: str, path: str, ending: str, unasked: str = _UNASKED
 ) -> bool:

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from flask import g, request, session
+from flask import Flask, g, request, session
 
 from minifile.codes import new_token
 from minifile.errors import NotFound
@@ -14,6 +14,15 @@ from minifile.web.current import (
     current_session_times,
     utcnow,
 )
+
+
+def register(app: Flask) -> None:
+    """Refuse an API token that does not hold wherever it is shown, before anything else is said."""
+
+    @app.before_request
+    def check_token() -> None:
+        if "Authorization" in request.headers:
+            current_account()
 
 
 def enter(nonce: str) -> None:

@@ -4,6 +4,7 @@ from mailbox import mail_server
 from pathlib import Path
 
 from cli.conftest import Run
+from identity_providers import IdentityProvider
 
 PARTS = ["settings", "database", "schema", "storage", "free space", "secret key", "public URL",
          "proxies", "downloads", "host names", "rate limits", "extras"]  # fmt: skip
@@ -90,6 +91,38 @@ def test_a_server_does_not_start_without_its_database(run: Run):
     assert done.stderr == (
         "Error: The database can't be used. Nothing answers at localhost port 1.\n"
     )
+
+
+def test_a_provider_that_answers_is_told_with_the_address_it_must_know(
+    run: Run, mock_provider: IdentityProvider
+):
+    done = run("check", **mock_provider.settings, public_url="https://files.example.org/")
+
+    sign_in = [line for line in lines(done.stdout) if line[1] == "sign-in"]
+    assert sign_in == [
+        (
+            "ok",
+            "sign-in",
+            "The provider answers; its redirect URI is"
+            " https://files.example.org/login/oidc/callback.",
+        )
+    ]
+
+
+def test_a_provider_of_another_name_or_none_at_all_is_wrong(
+    run: Run, mock_provider: IdentityProvider
+):
+    other = mock_provider.issuer.replace("127.0.0.1", "localhost")
+    settings = mock_provider.settings | {"oidc_client_secret": "hidden-secret"}
+
+    renamed = run("check", **settings | {"oidc_issuer": f"{other}/"})
+    away = run("check", **settings | {"oidc_issuer": "http://127.0.0.1:1"})
+
+    for done, said in ((renamed, "it calls itself"), (away, "does not answer (ConnectionError)")):
+        (told,) = (line for line in lines(done.stdout) if line[1] == "sign-in")
+        assert (told[0], done.returncode, done.stderr) == ("wrong", 1, "")
+        assert said in told[2]
+        assert "hidden-secret" not in done.stdout
 
 
 def test_the_mail_server_is_asked_and_its_password_is_not_told(run: Run):

@@ -51,7 +51,8 @@ def test_help_lists_every_command_with_its_sentence(run: Run):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[0] for line in done.stdout.partition("Commands:\n")[2].splitlines()] == [
-        "check", "db", "fsck", "invite", "purge", "serve", "stats", "token", "user",
+        "audit", "check", "db", "digest", "fsck", "invite", "link", "purge", "report", "serve",
+        "settings", "stats", "token", "user",
     ]  # fmt: skip
 
 

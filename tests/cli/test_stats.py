@@ -28,4 +28,6 @@ def test_it_prints_each_number_on_its_line(app: Flask):
         "partial uploads": "0 (0 B)",
         "downloads": "1",
         "being fetched": "1",
+        "users": "0",
+        "reserved": "0 B",
     }

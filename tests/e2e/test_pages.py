@@ -95,15 +95,17 @@ def unseen_focus(page: Page) -> list[str]:
 class Documents:
     """The pages as the server sent them, before a browser has mended anything."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, origin: str = "") -> None:
         self._documents: list[bytes] = []
+        self._origin = origin
         page.on("requestfinished", self._keep)
 
     def _keep(self, request: Request) -> None:
         answer = request.response() if request.resource_type == "document" else None
         is_page = answer and "text/html" in answer.headers.get("content-type", "")
         # The body of a redirect is shown to nobody.
-        if answer and is_page and not 300 <= answer.status < 400:
+        is_ours = request.url.startswith(self._origin)
+        if answer and is_ours and is_page and not 300 <= answer.status < 400:
             self._documents.append(answer.body())
 
     def faults(self, folder: Path) -> str:

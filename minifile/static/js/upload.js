@@ -11,12 +11,11 @@ import { Kept } from "./upload/kept.js";
 import { answerTabs, digestOfStart, forget, newBundle, remember } from "./upload/memory.js";
 import { pieces } from "./upload/pieces.js";
 import { Queue } from "./upload/queue.js";
+import { request, say } from "./upload/say.js";
 import { Transfer } from "./upload/transfer.js";
 import { View } from "./upload/view.js";
 import { countOfFiles, filesize } from "./units.js";
-import { words } from "./words.js";
 
-const say = words.upload;
 // A little less than the server keeps a partial upload.
 const KEPT_MS = 23 * 3600 * 1000;
 const SAVE_MS = 1000;
@@ -111,7 +110,7 @@ async function enqueue({ file, path }) {
   const transfer = new Transfer(file, earlier?.path ?? path, {
     endpoint: form.dataset.upload,
     // A long list of recipients does not fit into a header; it comes with the form at the end.
-    metadata: { bundle, ...Object.fromEntries(options(form).filter(([name]) => !["password", "recipients"].includes(name))) },
+    metadata: { bundle, ...(request && { request }), ...Object.fromEntries(options(form).filter(([name]) => !["password", "recipients"].includes(name))) },
     changed: noteChange,
     met: () => view.say("met", say.smaller(filesize(pieces.size))),
     url: earlier?.url ?? null,
@@ -243,6 +242,7 @@ function recordNow() {
   const chosenOptions = options(form);
   return {
     bundle,
+    request,
     options: chosenOptions.filter(([name]) => name !== "password"),
     hasPassword: chosenOptions.some(([name]) => name === "password"),
     expiresAt: Date.now() + KEPT_MS,

@@ -61,6 +61,14 @@ export const words = {
     keptMissing: (files) => `The earlier upload still lacks ${files}. Choose what is missing too, or go on without it.`,
     keptPassword: "Type the link password again before you go on.",
   },
+  handingIn: {
+    tooMany: (limit, chosen) => `There is room for ${limit}, and ${chosen} were chosen. Remove some, or pack the folder into one archive.`,
+    linkTooLarge: (limit) => `There is room for ${limit} in all.`,
+    noLink: "The server could not take what was sent. Try again.",
+    finishing: "All files are there. Handing them in…",
+    finishRetry: (seconds) => `The files could not be handed in yet. Trying again in ${seconds} s; they are safe on the server.`,
+    keptWhole: (files) => `An upload of ${files} has arrived, but was not handed in yet.`,
+  },
   links: {
     downloads: (count) => `${count === 1 ? "download" : "downloads"}, no limit`,
     downloadsOf: (limit) => `of ${limit.toLocaleString("en")} ${limit === 1 ? "download" : "downloads"}`,

@@ -1,9 +1,8 @@
 // The list of what was chosen and is not yet on its way, and what of it would be refused.
 
 import { countOfFiles, filesize } from "../units.js";
-import { words } from "../words.js";
+import { say } from "./say.js";
 
-const say = words.upload;
 const MOST_ROWS = 200;
 
 export class Chosen {

@@ -5,13 +5,16 @@ import { isNotNow, sentenceOf } from "./transfer.js";
 const MOST_TRIES = 60;
 
 /**
- * Make the link of a bundle and return where its sender's page is. `waiting` is called with the
+ * Make the link of a bundle, or hand it in, and return the page that says so. `waiting` is called with the
  * seconds before another try. Throws a Refused with the server's sentence.
  */
 export async function makeLink(form, bundle, count, waiting) {
   for (let tries = 1; ; tries += 1) {
     const answer = await ask(form, bundle, count);
-    if (answer?.ok) return (await answer.json()).manage_path;
+    if (answer?.ok) {
+      const told = await answer.json();
+      return told.manage_path ?? told.page;
+    }
     if (answer && (!mayDoBetter(answer) || tries >= MOST_TRIES)) {
       throw new Refused(sentenceOf(await answer.text()));
     }

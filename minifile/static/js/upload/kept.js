@@ -2,10 +2,9 @@
 // the files that are chosen now belong to it.
 
 import { countOfFiles, filesize } from "../units.js";
-import { words } from "../words.js";
 import { askTabs, digestOfStart, forget, recall } from "./memory.js";
+import { request, say } from "./say.js";
 
-const say = words.upload;
 
 export class Kept {
   /** `finish` makes the link of what is whole already. */
@@ -18,7 +17,7 @@ export class Kept {
 
   /** Look for the newest upload that is not on its way in another tab. */
   look() {
-    const found = (this.record = recall(this.elsewhere));
+    const found = (this.record = recall(this.elsewhere, request));
     this.show();
     if (!found) return;
     askTabs(found.bundle, () => {

@@ -9,17 +9,17 @@ const START_BYTES = 64 * 1024;
 const tabs = "BroadcastChannel" in window ? new BroadcastChannel("minifile.upload") : null;
 
 /**
- * Return the newest record that is not one of these bundles, or null, and forget what the server no longer keeps. A record is
- * { bundle, options, hasPassword, expiresAt, files: [{ path, size, modified, start, url, sent, done }] }.
+ * Return the newest record of a file request (or of links, for none) that is not one of these bundles, or null, and forget
+ * what the server no longer keeps. A record is { bundle, request, options, hasPassword, expiresAt, files: [{ path, size, modified, start, url, sent, done }] }.
  */
-export function recall(besides) {
+export function recall(besides, request) {
   try {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
     const living = keys.map(readRecord).filter((record) => record?.expiresAt > Date.now());
     for (const key of keys) {
       if (!living.some(({ bundle }) => key === PREFIX + bundle)) localStorage.removeItem(key);
     }
-    const left = living.filter(({ bundle }) => !besides.has(bundle));
+    const left = living.filter((record) => (record.request ?? "") === request && !besides.has(record.bundle));
     return left.sort((one, other) => other.expiresAt - one.expiresAt)[0] ?? null;
   } catch {
     return null;

@@ -1,9 +1,8 @@
 // One file on its way: a resumable upload (tus) that tries again until it is through or refused.
 
-import { words } from "../words.js";
 import { pieces, shrink } from "./pieces.js";
+import { say } from "./say.js";
 
-const say = words.upload;
 const PAUSES_S = [1, 2, 4, 8, 15, 30];
 // Cut so often without one byte having arrived, a piece counts as refused.
 const CUTS = 2;

@@ -1,9 +1,8 @@
 // The card that shows files on their way. It paints a few times a second, however many bytes come.
 
 import { countOfFiles, filesize, timeLeft } from "../units.js";
-import { words } from "../words.js";
+import { say } from "./say.js";
 
-const say = words.upload;
 const MOST_ROWS = 200;
 const PAINT_MS = 200;
 // Speed is judged by the last so many milliseconds.

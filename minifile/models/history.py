@@ -1,0 +1,55 @@
+"""What an instance keeps of its own past: purge runs, a sample of usage a day, errors."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from minifile.extensions import Base
+from minifile.models.types import Id, UtcDateTime
+
+
+class PurgeRun(Base):
+    """One purge: when it began, how long it took, what it deleted; `via` as in the audit log."""
+
+    __tablename__ = "purge_run"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    took_ms: Mapped[int] = mapped_column(BigInteger)
+    via: Mapped[str] = mapped_column(String(16))
+    links: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    partial_uploads: Mapped[int]
+    orphans: Mapped[int]
+
+
+class UsageSample(Base):
+    """How much the instance held on one day (UTC, as 2026-11-25)."""
+
+    __tablename__ = "usage_sample"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    links: Mapped[int]
+    files: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    users: Mapped[int]
+
+
+class ErrorEntry(Base):
+    """Errors of one kind at one route within one hour; the link is that of the last one."""
+
+    __tablename__ = "error_entry"
+    __table_args__ = (
+        UniqueConstraint("hour", "route", "kind"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    hour: Mapped[datetime] = mapped_column(UtcDateTime)
+    route: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(64))
+    link_id: Mapped[int | None] = mapped_column(Id)
+    count: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,65 @@
+"""The owner is told by mail, once until they have looked."""
+
+from collections.abc import Callable, Iterator
+from mailbox import Mailbox, mail_server
+
+import pytest
+from file_requests.asking import ask_for, code_of, curl, hand_in, own_page, signed_in
+from flask import Flask
+from people import make_user
+from upload.tus_client import Tus
+from wire import eventually
+
+from minifile.web import background
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with mail_server() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def sending(make_app: Callable[..., Flask], mailbox: Mailbox) -> Iterator[Flask]:
+    """A site that sends mail, where Alice has an address."""
+    app = make_app(
+        mail_url=mailbox.url, mail_from="minifile@example.org", public_url="https://f.example.org"
+    )
+    make_user(app, email="alice@example.org")
+    yield app
+    background.finish()
+
+
+def test_the_owner_is_written_to_once_until_they_have_looked(sending: Flask, mailbox: Mailbox):
+    path = ask_for(sending)
+
+    hand_in(curl(sending), path)
+    mail = mailbox.only()
+    hand_in(curl(sending), path)
+    background.finish()
+
+    assert len(mailbox.mails) == 1
+    assert mail["To"] == "alice@example.org"
+    assert "Photos of the party" in mail.get_content()
+    assert f"https://f.example.org{own_page(path)}" in mail.get_content()
+    signed_in(sending).get(own_page(path))
+    Tus(sending).create(1, b"x", filename="a", request=code_of(path))
+    eventually(lambda: len(mailbox.mails) == 2)
+
+
+def test_a_forgotten_file_is_no_news(sending: Flask, mailbox: Mailbox):
+    path = ask_for(sending)
+    token = hand_in(curl(sending), path).json["submission"]
+    mailbox.only()
+    signed_in(sending).get(own_page(path))
+
+    hand_in(curl(sending), path, "b.txt", submission=token)
+    background.finish()
+
+    assert len(mailbox.mails) == 1
+
+
+def test_without_mail_nobody_is_written_to(app: Flask):
+    path = ask_for(app)
+
+    assert hand_in(curl(app), path).status_code == 201
