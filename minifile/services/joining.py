@@ -144,14 +144,9 @@ def make_link(
     owner_token = derived_owner_token(name_hash(rows[0]), terms.secret)
     rows = sorted(rows, key=lambda row: natural_order(row.filename))
     names = number_equal_names([row.filename for row in rows])
-    chosen = options.custom_code
-    if chosen is not None and not is_taken(driver, chosen):
-        # One that somebody took meanwhile must not cost the sender the upload.
-        code = chosen
-        take_code(driver, code, now)
     draft = LinkRecord(
         id=0,
-        code=code,
+        code=_code_of(driver, options, code, now),
         created_at=now,
         expires_at=now + (options.lifetime or terms.limits.default_lifetime),
         max_downloads=options.max_downloads,
@@ -164,19 +159,41 @@ def make_link(
         owner_id=options.owner_id,
         is_private=options.is_private,
     )
-    request_id = rows[0].file_request_id
-    if request_id is None:
-        link = insert_link(driver, draft, options.owner_hash)
-        code_length = terms.limits.code_length
-        insert_shares(options.shares, driver, link, code_length=code_length, now=now)
-    else:
-        sender, limits = options.sender, terms.limits
-        link = hand_in(driver, request_id, draft, sender, limits, now).link
+    link = _write(driver, draft, rows[0].file_request_id, options, terms, now)
     for row in rows:
         if not _JOIN.run(driver, row_id=row.id, new_link_id=link.id):
             raise UploadHeld
     count_upload(driver, terms.limits, draft.size_bytes, now)
     return NewLink(link, owner_token)
+
+
+def _code_of(driver: Driver, options: LinkOptions, code: str, now: datetime) -> str:
+    """Return the code that the sender chose, taken for good, if it is free; else the given one.
+
+    One that somebody took meanwhile must not cost the sender the upload.
+    """
+    chosen = options.custom_code
+    if chosen is None or is_taken(driver, chosen):
+        return code
+    take_code(driver, chosen, now)
+    return chosen
+
+
+def _write(
+    driver: Driver,
+    draft: LinkRecord,
+    request_id: int | None,
+    options: LinkOptions,
+    terms: Terms,
+    now: datetime,
+) -> LinkRecord:
+    """Write the rows of a link with those it is shared with, or of what a file request was sent."""
+    limits = terms.limits
+    if request_id is not None:
+        return hand_in(driver, request_id, draft, options.sender, limits, now).link
+    link = insert_link(driver, draft, options.owner_hash)
+    insert_shares(options.shares, driver, link, code_length=limits.code_length, now=now)
+    return link
 
 
 def name_hash(row: PartialRecord) -> str:

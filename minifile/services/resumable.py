@@ -169,10 +169,6 @@ def _row(
     options = draft.options
     grant_to, recipients = shares.words
     is_part = draft.concat == "partial"
-    # Only one password of a bundle counts, and hashing takes long.
-    password_hash = bundle.password_hash
-    if options.password is not None and password_hash is None:
-        password_hash = hash_password(options.password)
     return PartialRecord(
         id=0,
         upload_hash=token_hash(upload_id),
@@ -189,7 +185,7 @@ def _row(
         metadata_text=draft.metadata_text,
         lifetime_seconds=_seconds(options),
         max_downloads=options.max_downloads,
-        password_hash=None if is_part else password_hash,
+        password_hash=None if is_part else _password_hash(options, bundle),
         note=options.note or None,
         storage_key=new_key(),
         writer=None,
@@ -208,6 +204,13 @@ def _row(
         grant_to=grant_to,
         recipients=recipients,
     )
+
+
+def _password_hash(options: UploadOptions, bundle: BundleSize) -> str | None:
+    """Return the bundle's: only one password of a bundle counts, and hashing takes long."""
+    if options.password is None or bundle.password_hash is not None:
+        return bundle.password_hash
+    return hash_password(options.password)
 
 
 def _browser_hash(draft: Draft, visitor: Visitor) -> str | None:
