@@ -236,7 +236,7 @@ def walk(page: Page, app: Flask, url: str, folder: Path) -> Iterator[str]:
     yield "owner"
     page.locator(".remove summary").first.click()
     yield "owner-delete"
-    page.get_by_role("link", name="Change it").click()
+    page.get_by_role("link", name="Change it", exact=True).click()
     yield "edit"
     page.get_by_label("Size in all").fill("a lot")
     page.get_by_role("button", name="Save changes").click()
