@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from minifile.codes import new_code, token_hash
-from minifile.errors import AccountDeleted, CodeTaken
+from minifile.errors import CodeTaken, Forbidden
 from minifile.models import BrowserAccess, File, Link
 from minifile.services.commits import commit
 from minifile.services.custom_codes import take_code
@@ -82,7 +82,7 @@ def commit_with_code(work: "CodedWork[T]", *, code_length: int, is_chosen: bool 
     """Commit work that may make a link, durably; it is given a new code until one is free.
 
     Raises Taken where the work uses a code that the sender chose, and that is not free, and
-    AccountDeleted when the sender's account went while the bytes were coming.
+    Forbidden when the sender's account went while the bytes were coming.
     """
     while True:
         try:
@@ -90,7 +90,7 @@ def commit_with_code(work: "CodedWork[T]", *, code_length: int, is_chosen: bool 
         except IntegrityError as error:
             said = str(error.orig).lower()
             if "foreign key" in said:
-                raise AccountDeleted from None
+                raise Forbidden("The account has just been deleted. Nothing was kept.") from None
             if "code" not in said:
                 raise
             if is_chosen:

@@ -12,7 +12,7 @@ from services.making import ALICE, at_once, begin, make_link, storage_of
 from sqlalchemy import Column, select
 
 from minifile.codes import token_hash
-from minifile.errors import AccountDeleted, BadOption, LastAdmin, MinifileError, NotFound
+from minifile.errors import BadOption, Forbidden, LastAdmin, MinifileError, NotFound
 from minifile.extensions import Base, db
 from minifile.identity import BY_SHELL, Account, Actor, Scope, UserRole
 from minifile.models import (
@@ -304,7 +304,7 @@ def test_an_upload_that_ends_after_its_account_is_refused_and_leaves_nothing(eve
         yield b"second"
 
     instance = everywhere.extensions["minifile"]
-    with pytest.raises(AccountDeleted):
+    with pytest.raises(Forbidden, match="has just been deleted"):
         receive_upload(
             iter([Incoming("a.txt", None, chunks())]), UploadOptions,
             replace(ALICE, account=account), declared_bytes=None, rates=instance.rates,
