@@ -17,6 +17,7 @@ from minifile.services.commits import commit
 from minifile.services.completing import continue_completing
 from minifile.services.custom_codes import check_free
 from minifile.services.joining import Progress
+from minifile.services.new_links import noticing_deletion
 from minifile.services.new_shares import Shares, check_owned, find_shares
 from minifile.services.partials import Terms, discard, find_partial, insert_partial
 from minifile.services.passwords import hash_password
@@ -240,7 +241,8 @@ def _save(row: PartialRecord, terms: Terms, now: datetime, *, durable: bool) -> 
             check_fits(driver, terms.limits, row.length or 0, int(is_link), now)
         return insert_partial(driver, row)
 
-    return replace(row, id=commit(work, durable=durable))
+    with noticing_deletion():
+        return replace(row, id=commit(work, durable=durable))
 
 
 def _go_on(

@@ -191,7 +191,7 @@ def test_what_is_not_to_be_set_is_refused(
 
 def test_the_api_describes_every_route_that_it_has(any_database_app: Flask, client: FlaskClient):
     rules = {
-        rule.rule.replace("<code:code>", "{code}").replace("<int:user_id>", "{user_id}")
+        rule.rule.replace("<code:code>", "{code}").replace("<row:user_id>", "{user_id}")
         for rule in any_database_app.url_map.iter_rules()
         if rule.rule.startswith("/api/v1/") and not rule.rule.endswith("openapi.json")
     }
@@ -200,3 +200,8 @@ def test_the_api_describes_every_route_that_it_has(any_database_app: Flask, clie
 
     assert answer.json == describe()
     assert set(answer.json["paths"]) == rules
+
+
+@pytest.mark.parametrize("user_id", ["987654321", "9" * 19, "9" * 40, "-1"])
+def test_an_id_that_no_user_has_is_unknown(root: FlaskClient, user_id: str):
+    assert refused(root.get(f"/api/v1/users/{user_id}"))[0] == 404
