@@ -61,6 +61,10 @@ class Verdict:
     sentence: str
 
 
+# More than any disk holds, and still a number that every database knows.
+ENDLESS = 2**62
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What this instance accepts. `None` means "no limit"; sizes are in bytes."""

@@ -15,17 +15,15 @@ from minifile.services.user_sessions import open_session
 from minifile.services.users import UserRecord, create_user, find_user
 from minifile.web.current import current_session_times, utcnow
 
-PASSWORD = "four plain words here"
-
 
 def make_user(
     app: Flask, name: str = "Alice", *, role: UserRole = UserRole.USER, **more: Any
 ) -> UserRecord:
-    """Make a user, or return the one of this name."""
+    """Make a user who has no password, which takes long to hash, or return the one of this name."""
     with app.app_context():
         found = find_user(name)
         user = found or create_user(
-            name, password=PASSWORD, role=role, actor=BY_SHELL, now=utcnow(), **more
+            name, password=None, role=role, actor=BY_SHELL, now=utcnow(), **more
         )
         db.session.remove()
     return user

@@ -5,7 +5,6 @@ from flask import Response, flash, make_response, render_template, url_for
 from minifile.accounts.blueprint import bp, check_proof, signed_in
 from minifile.accounts.confirming import ask_to_confirm, read_confirmation
 from minifile.accounts.forms import ConfirmEmailForm, EmailForm, NameForm
-from minifile.accounts.usage import usage_of
 from minifile.errors import ResetOver
 from minifile.identity import Account
 from minifile.services.own_account import change_email, check_unchanged, rename_user
@@ -14,6 +13,7 @@ from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, utcnow
 from minifile.web.forms import answer_form
 from minifile.web.letters import sends_mail
+from minifile.web.usage import usage_of
 
 
 @bp.get("/account/")

@@ -2,15 +2,11 @@
 
 from flask import Blueprint, Flask, request
 
-from minifile.errors import LinkNotFound, TokenRefused
 from minifile.extensions import DATABASE_UNAVAILABLE
 from minifile.services.reports import count_open_reports
 from minifile.web.current import require_admin
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
-
-# In an address: the id of a row, as far as a database can count.
-ROW = "int(max=9223372036854775807)"
 
 
 def hide(app: Flask) -> None:
@@ -23,10 +19,7 @@ def hide(app: Flask) -> None:
 
 def _hide() -> None:
     if request.blueprint == bp.name or request.path.startswith("/admin/"):
-        try:
-            require_admin()
-        except TokenRefused:
-            raise LinkNotFound from None
+        require_admin()
 
 
 @bp.app_context_processor

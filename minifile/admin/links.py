@@ -3,7 +3,7 @@
 from flask import Response, flash, render_template, url_for
 
 from minifile.admin.asking import asked
-from minifile.admin.blueprint import ROW, bp
+from minifile.admin.blueprint import bp
 from minifile.admin.forms import ActForm, TakedownForm
 from minifile.services.link_search import PAGE, STANDINGS, inspect_link, search_links
 from minifile.services.reports import REASONS, reports_of
@@ -32,13 +32,13 @@ def links() -> str:
     )
 
 
-@bp.get(f"/links/<{ROW}:link_id>")
+@bp.get("/links/<row:link_id>")
 def link(link_id: int) -> str:
     """Show what is known of a link."""
     return _page(link_id, TakedownForm(formdata=None))
 
 
-@bp.post(f"/links/<{ROW}:link_id>/revoke")
+@bp.post("/links/<row:link_id>/revoke")
 def revoke(link_id: int) -> Response:
     """End the link for good."""
 
@@ -50,7 +50,7 @@ def revoke(link_id: int) -> Response:
     return answer_form(ActForm(), act, lambda: _page(link_id, TakedownForm(formdata=None)))
 
 
-@bp.post(f"/links/<{ROW}:link_id>/takedown")
+@bp.post("/links/<row:link_id>/takedown")
 def takedown(link_id: int) -> Response:
     """Take the link down, and do what else was ticked."""
     form = TakedownForm()

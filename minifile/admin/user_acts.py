@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Response, flash, make_response, url_for
 
-from minifile.admin.blueprint import ROW, bp
+from minifile.admin.blueprint import bp
 from minifile.admin.forms import ActForm, DeleteUserForm, LimitsForm, RoleForm
 from minifile.admin.limits import read_limits
 from minifile.admin.users import user_page
@@ -28,7 +28,7 @@ from minifile.web.current import current_actor, current_storage, public_url, utc
 from minifile.web.forms import answer_form
 
 
-@bp.post(f"/users/<{ROW}:user_id>/role")
+@bp.post("/users/<row:user_id>/role")
 def set_role(user_id: int) -> Response:
     """Make a user an admin, or an admin a user."""
     user, form = get_user(user_id), RoleForm()
@@ -40,7 +40,7 @@ def set_role(user_id: int) -> Response:
     return answer_form(form, act, lambda: user_page(user, role_form=form))
 
 
-@bp.post(f"/users/<{ROW}:user_id>/limits")
+@bp.post("/users/<row:user_id>/limits")
 def set_limits(user_id: int) -> Response:
     """Set what this user may have, also below what they have."""
     user, form = get_user(user_id), LimitsForm()
@@ -67,7 +67,7 @@ def _on_usage(user: UserRecord, limits: Allowance) -> str:
     return f" {has}, which is more. Nothing is deleted, but uploads wait until there is room."
 
 
-@bp.post(f"/users/<{ROW}:user_id>/disable")
+@bp.post("/users/<row:user_id>/disable")
 def disable(user_id: int) -> Response:
     """Let a user sign in no more."""
     user = get_user(user_id)
@@ -79,7 +79,7 @@ def disable(user_id: int) -> Response:
     return _press(user, act)
 
 
-@bp.post(f"/users/<{ROW}:user_id>/enable")
+@bp.post("/users/<row:user_id>/enable")
 def enable(user_id: int) -> Response:
     """Let a disabled user sign in again."""
     user = get_user(user_id)
@@ -91,7 +91,7 @@ def enable(user_id: int) -> Response:
     return _press(user, act)
 
 
-@bp.post(f"/users/<{ROW}:user_id>/reset")
+@bp.post("/users/<row:user_id>/reset")
 def reset(user_id: int) -> Response:
     """Make an address at which the user chooses a new password; it is shown this once."""
     user, form = get_user(user_id), ActForm()
@@ -104,7 +104,7 @@ def reset(user_id: int) -> Response:
     return answer_form(form, act, lambda: user_page(user, not_done=_why(form)))
 
 
-@bp.post(f"/users/<{ROW}:user_id>/delete")
+@bp.post("/users/<row:user_id>/delete")
 def delete(user_id: int) -> Response:
     """Delete a user; their links are deleted, stay, or are given to somebody."""
     user, form = get_user(user_id), DeleteUserForm()

@@ -3,7 +3,7 @@
 from flask import Response, flash, make_response, render_template, url_for
 
 from minifile.admin.asking import asked
-from minifile.admin.blueprint import ROW, bp
+from minifile.admin.blueprint import bp
 from minifile.admin.forms import ActForm, DeleteUserForm, InviteForm, LimitsForm, RoleForm
 from minifile.admin.limits import limit_texts
 from minifile.identity import UserRole
@@ -51,7 +51,7 @@ def invite_user() -> Response:
     return answer_form(form, act, lambda: _list(form))
 
 
-@bp.post(f"/invitations/<{ROW}:invitation_id>/withdraw")
+@bp.post("/invitations/<row:invitation_id>/withdraw")
 def withdraw(invitation_id: int) -> Response:
     """Make an invitation that nobody has accepted worthless."""
 
@@ -63,7 +63,7 @@ def withdraw(invitation_id: int) -> Response:
     return answer_form(ActForm(), act, lambda: _list(InviteForm(formdata=None)))
 
 
-@bp.get(f"/users/<{ROW}:user_id>")
+@bp.get("/users/<row:user_id>")
 def user(user_id: int) -> str:
     """Show a user, and what can be done."""
     return user_page(get_user(user_id))

@@ -98,14 +98,14 @@ def users() -> Response:
     return _json(answers.user_list(found[:PAGE], page, has_more=len(found) > PAGE, now=utcnow()))
 
 
-@bp.get("/users/<int:user_id>")
+@bp.get("/users/<row:user_id>")
 def user(user_id: int) -> Response:
     """Tell all of one user."""
     token_account(Scope.ADMIN)
     return _json(answers.user(get_user(user_id), now=utcnow()))
 
 
-@bp.patch("/users/<int:user_id>")
+@bp.patch("/users/<row:user_id>")
 @exempt_from_csrf  # The API token is the proof; a cookie is none here.
 def update_user(user_id: int) -> Response:
     """Change what the body names of a user."""

@@ -40,7 +40,6 @@ from minifile.errors.links import (
     WrongPassword,
 )
 from minifile.errors.people import (
-    AccountDeleted,
     BadSignIn,
     ConsentRefused,
     IdentityRefused,
@@ -72,7 +71,6 @@ from minifile.errors.uploads import (
 
 __all__ = [
     "LOCKED",
-    "AccountDeleted",
     "BadOption",
     "BadRequest",
     "BadSignIn",

@@ -10,13 +10,6 @@ class SignInNeeded(MinifileError):
         super().__init__(message)
 
 
-class AccountDeleted(SignInNeeded):
-    """The account was deleted while a request of its user was going on."""
-
-    def __init__(self) -> None:
-        super().__init__("The account has just been deleted. Nothing was kept.")
-
-
 class SignInRefused(MinifileError):
     """A name and a password that do not belong together, or to nobody who may sign in."""
 

@@ -154,7 +154,7 @@ def remove(request_code: str) -> Response:
     return see_other(url_for("file_requests.index"))
 
 
-@bp.post("/<code:request_code>/submissions/<int:submission_id>/delete")
+@bp.post("/<code:request_code>/submissions/<row:submission_id>/delete")
 def delete(request_code: str, submission_id: int) -> Response:
     """Delete what one sender has handed in."""
     found = _own(request_code)

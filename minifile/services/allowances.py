@@ -8,11 +8,9 @@ from minifile.errors import Forbidden, NotFound
 from minifile.extensions import db
 from minifile.identity import NO_LIMIT, Allowance
 from minifile.models import ANONYMOUS, User
-from minifile.values import Limits
+from minifile.values import ENDLESS, Limits
 
 NOBODY = "anonymous"
-# More than any disk or calendar holds, and still a number that every database knows.
-_ENDLESS = 2**62
 _FOR_EVER = timedelta(days=36_500)
 
 
@@ -54,7 +52,7 @@ def _first(own: Allowance, role: Allowance) -> Allowance:
 
 def _fitted(instance: Limits, own: Allowance, holder: int) -> Limits:
     max_file_size = instance.max_file_size if own.max_file_size is None else own.max_file_size
-    max_file_size = _ENDLESS if max_file_size == NO_LIMIT else max_file_size
+    max_file_size = ENDLESS if max_file_size == NO_LIMIT else max_file_size
     max_lifetime = instance.max_lifetime if own.max_lifetime is None else own.max_lifetime
     max_lifetime = _FOR_EVER if max_lifetime == timedelta(seconds=NO_LIMIT) else max_lifetime
     # Who may send a larger file than others may have a link that holds it.

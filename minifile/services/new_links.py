@@ -1,6 +1,7 @@
 """The rows of a new link, written in one short transaction that others may share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -9,7 +10,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from minifile.codes import new_code, token_hash
-from minifile.errors import AccountDeleted, CodeTaken
+from minifile.errors import CodeTaken, Forbidden
 from minifile.models import BrowserAccess, File, Link
 from minifile.services.commits import commit
 from minifile.services.custom_codes import take_code
@@ -78,20 +79,29 @@ def save_link(
     return saved
 
 
+@contextmanager
+def noticing_deletion() -> Iterator[None]:
+    """Raise Forbidden where a row can't be written because its sender's account has gone."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "foreign key" not in str(error.orig).lower():
+            raise
+        raise Forbidden("The account has just been deleted. Nothing was kept.") from None
+
+
 def commit_with_code(work: "CodedWork[T]", *, code_length: int, is_chosen: bool = False) -> T:
     """Commit work that may make a link, durably; it is given a new code until one is free.
 
     Raises Taken where the work uses a code that the sender chose, and that is not free, and
-    AccountDeleted when the sender's account went while the bytes were coming.
+    Forbidden when the sender's account went while the bytes were coming.
     """
     while True:
         try:
-            return commit(partial(work, code=new_code(code_length)), durable=True)
+            with noticing_deletion():
+                return commit(partial(work, code=new_code(code_length)), durable=True)
         except IntegrityError as error:
-            said = str(error.orig).lower()
-            if "foreign key" in said:
-                raise AccountDeleted from None
-            if "code" not in said:
+            if "code" not in str(error.orig).lower():
                 raise
             if is_chosen:
                 raise CodeTaken from None

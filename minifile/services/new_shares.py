@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import bindparam, insert, select
 
@@ -25,6 +26,7 @@ from minifile.values import LinkRecord, UploadOptions
 __all__ = [
     "NOBODY",
     "Shares",
+    "check_owned",
     "find_shares",
     "find_user_ids",
     "insert_shares",
@@ -58,6 +60,16 @@ class Shares:
 
 
 NOBODY = Shares()
+_OWNERLESS = "Only users of this site can share privately. Sign in first."
+
+
+class Owned(Protocol):
+    """What may be private, and belong to a user."""
+
+    @property
+    def is_private(self) -> bool: ...
+    @property
+    def owner_id(self) -> int | None: ...
 
 
 def read_shares(user_ids: str | None, addresses: str | None) -> Shares:
@@ -70,17 +82,24 @@ def find_shares(options: UploadOptions, account: Account | None, *, rates: RateL
     """Return with whom the sender wants to share a new link.
 
     Raises BadOption for a sender without an account, for who can't be found, and for users who
-    are named for a public link; TooManyTries for who has named too many that can't be found.
+    are named for a public link; TooManyTries for who has named too many that can't be found. That
+    a private link is some user's is judged once it is known whose (`check_owned`).
     """
-    if not options.is_shared:
+    if not (options.grant_to or options.recipients):
         return NOBODY
     if account is None:
-        raise BadOption("Only users of this site can share privately. Sign in first.")
+        raise BadOption(_OWNERLESS)
     if options.grant_to and not options.is_private:
         raise BadOption("Users are named for a private link only. Make the link private, too.")
     addresses = clean_addresses(options.recipients)
     check_recipient_count(len(addresses))
     return Shares(find_user_ids(options.grant_to, account, rates=rates), addresses)
+
+
+def check_owned(what: Owned) -> None:
+    """Raise BadOption for a private link, or a partial upload of one, that nobody could open."""
+    if what.is_private and what.owner_id is None:
+        raise BadOption(_OWNERLESS)
 
 
 def find_user_ids(names: Sequence[str], asker: Account, *, rates: RateLimits) -> tuple[int, ...]:
@@ -108,8 +127,9 @@ def insert_shares(
 ) -> None:
     """Write the grants and child links of a new link within the caller's work.
 
-    A user who is gone since is left out.
+    A user who is gone since is left out. Raises BadOption for a private link of nobody.
     """
+    check_owned(link)
     for user_id in shares.user_ids:
         if _IS_USER.run(driver, user_id=user_id):
             _INSERT_GRANT.run(driver, link_id=link.id, user_id=user_id, created_at=now)

@@ -119,6 +119,8 @@ def receive(
             _room_for(mine, part, terms, now) as reserved,
             writing(mine, part.cut) as running,
         ):
+            if mine.length is None:
+                reserved.begin()
             receipt = _Receipt(mine, blob, part, running, reserved, terms, now)
             received = receipt.receive()
         if not received.is_full:

@@ -43,18 +43,27 @@ _DELETE = Statement(
 class Reserved:
     """The room of one upload. Without a quota it takes none, and costs nothing."""
 
-    def __init__(self, limits: Limits, links: int, now: Callable[[], datetime]) -> None:
-        self._limits, self._links, self._now = limits, links, now
+    def __init__(
+        self,
+        limits: Limits,
+        links: int,
+        now: Callable[[], datetime],
+        asked: tuple[int, int] = (0, 0),
+    ) -> None:
+        self._limits, self._links, self._now, self._asked = limits, links, now, asked
         self._row_id: int | None = None
         self._size_bytes = 0
         self._renew_at = 0.0
         # Set by who has committed what `settle` was part of.
         self.is_settled = False
 
-    def take(self, at_least: int, wanted: int) -> None:
-        """Reserve `wanted` bytes, or as many as fit from `at_least` on. Raises QuotaExceeded."""
-        if self._limits.has_quota:
-            self._note(lambda driver: self._insert(driver, at_least, wanted))
+    def begin(self) -> None:
+        """Take the room, before the first byte of a file is read. Raises QuotaExceeded.
+
+        Not sooner: what a form brings may be no files, but the word that others are complete.
+        """
+        if self._limits.has_quota and self._row_id is None:
+            self._note(self._insert)
 
     def cover(self, size_bytes: int) -> None:
         """Make sure that so many bytes are reserved, and that it is known to live."""
@@ -83,9 +92,9 @@ class Reserved:
         self._size_bytes = commit(work, durable=False)
         self._renew_at = time.monotonic() + _RENEW_EVERY
 
-    def _insert(self, driver: Driver, at_least: int, wanted: int) -> int:
+    def _insert(self, driver: Driver) -> int:
         now = self._now()
-        size_bytes = self._fitting(driver, (at_least, wanted), self._links, now)
+        size_bytes = self._fitting(driver, self._asked, self._links, now)
         self._row_id = _INSERT.run(
             driver,
             holder=self._limits.holder,
@@ -130,14 +139,12 @@ def reserving(
     links: int = 1,
     now: Callable[[], datetime],
 ) -> Iterator[Reserved]:
-    """Reserve room for an upload while it lasts; what it did not settle is given back.
+    """Reserve room for an upload from its first file on; what it did not settle is given back.
 
-    `declared_bytes` is None when unknown; up to `overhead_bytes` of it may be no file. Raises
-    QuotaExceeded before a byte is read.
+    `declared_bytes` is None when unknown; up to `overhead_bytes` of it may be no file.
     """
-    reserved = Reserved(limits, links, now)
     declared = declared_bytes or 0
-    reserved.take(max(0, declared - overhead_bytes), declared)
+    reserved = Reserved(limits, links, now, (max(0, declared - overhead_bytes), declared))
     try:
         yield reserved
     finally:

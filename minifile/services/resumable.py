@@ -17,7 +17,8 @@ from minifile.services.commits import commit
 from minifile.services.completing import continue_completing
 from minifile.services.custom_codes import check_free
 from minifile.services.joining import Progress
-from minifile.services.new_shares import Shares, find_shares
+from minifile.services.new_links import noticing_deletion
+from minifile.services.new_shares import Shares, check_owned, find_shares
 from minifile.services.partials import Terms, discard, find_partial, insert_partial
 from minifile.services.passwords import hash_password
 from minifile.services.quotas import check_fits
@@ -81,6 +82,7 @@ def begin_upload(
     bundle = _check(draft, part, visitor, terms)
     shares = find_shares(draft.options, visitor.account, rates=terms.rates)
     row = _row(draft, upload_id, parts, bundle, shares, visitor, terms, now())
+    check_owned(row)
     terms.rates.count(PARTIAL_UPLOADS, visitor.rate_address)
     release_connection()
     if _comes_whole(draft, part):
@@ -239,7 +241,8 @@ def _save(row: PartialRecord, terms: Terms, now: datetime, *, durable: bool) -> 
             check_fits(driver, terms.limits, row.length or 0, int(is_link), now)
         return insert_partial(driver, row)
 
-    return replace(row, id=commit(work, durable=durable))
+    with noticing_deletion():
+        return replace(row, id=commit(work, durable=durable))
 
 
 def _go_on(

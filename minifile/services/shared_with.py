@@ -17,14 +17,30 @@ from minifile.values import LinkRecord, LinkState, downloads_left
 
 PAGE = 50
 
-# What is begun, what is completed, and when something was last begun.
-_FETCHED = (func.count(Slot.id), func.count(Slot.completed_at), func.max(Slot.started_at))
+# Added up once for all users: a link may have many slots.
+_by_user = (
+    select(
+        Slot.user_id,
+        func.count(Slot.id).label("started"),
+        func.count(Slot.completed_at).label("completed"),
+        func.max(Slot.started_at).label("last_at"),
+    )
+    .where(Slot.link_id == bindparam("link_id"), Slot.user_id.is_not(None))
+    .group_by(Slot.user_id)
+    .subquery()
+)
 _GRANTS = Statement(
-    select(User.id, User.name, Grant.created_at, *_FETCHED)
+    select(
+        User.id,
+        User.name,
+        Grant.created_at,
+        func.coalesce(_by_user.c.started, 0),
+        func.coalesce(_by_user.c.completed, 0),
+        _by_user.c.last_at,
+    )
     .join(Grant, Grant.user_id == User.id)
-    .outerjoin(Slot, (Slot.link_id == Grant.link_id) & (Slot.user_id == User.id))
+    .outerjoin(_by_user, _by_user.c.user_id == User.id)
     .where(Grant.link_id == bindparam("link_id"))
-    .group_by(User.id, Grant.id)
     .order_by(Grant.id)
 )
 _RECIPIENTS = Statement(
@@ -33,7 +49,8 @@ _RECIPIENTS = Statement(
         Link.recipient,
         Link.code,
         Link.created_at,
-        *_FETCHED[1:],
+        func.count(Slot.completed_at),
+        func.max(Slot.started_at),
         Link.download_count,
         Link.max_downloads,
         Link.state,

@@ -76,6 +76,7 @@ def store_file(
 
     `taken` is what its link holds already, in bytes; `new` what of it came with this upload.
     """
+    rules.reserved.begin()
     check_file_size(incoming.size_bytes or 0, rules.limits)
     filename = clean_path(incoming.filename)
     key = batch.new_key()

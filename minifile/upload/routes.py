@@ -15,7 +15,7 @@ from minifile.services.uploads import receive_upload
 from minifile.units import write_duration
 from minifile.upload.answers import answer_upload
 from minifile.upload.options import OptionReader, expected_sha256, read_bundle, read_bundle_files
-from minifile.values import Visitor
+from minifile.values import ENDLESS, Visitor
 from minifile.web.bodies import (
     FORM_OVERHEAD,
     LIKELY_OVERHEAD,
@@ -42,6 +42,7 @@ from minifile.web.error_pages import answer_refusal, say_when_to_retry, status_o
 from minifile.web.lifetimes import lifetime_choices
 from minifile.web.multipart import Part, read_parts
 from minifile.web.negotiate import answer_format, is_command_line_tool
+from minifile.web.usage import Usage, usage_of
 
 bp = Blueprint("upload", __name__)
 bp.after_request(end_unread_body)
@@ -199,6 +200,14 @@ def _may_share() -> bool:
     return account is not None and account.session_id is not None
 
 
+def _usage() -> list[Usage]:
+    """Return how much is left of what is limited, for who is signed in."""
+    account = current_account()
+    if account is None:
+        return []
+    return [each for each in usage_of(account.id) if each.limit is not None]
+
+
 def _upload_page(error: str | None = None) -> Response:
     limits = current_limits()
     page = render_template(
@@ -209,6 +218,8 @@ def _upload_page(error: str | None = None) -> Response:
         example_url=f"{public_url()}/",
         error=error,
         may_share=_may_share(),
+        usage=_usage(),
+        endless=ENDLESS,
         sent=g.options.shown() if error and "options" in g else {},
     )
     return make_response(page)

@@ -25,7 +25,7 @@ _KEY = re.compile(r"[!-+\--~]+")
 _UPLOAD_PATH = re.compile(r"/tus/([A-Za-z0-9_-]{16,64})")
 _SECRET = ("password", "bundle", "request_password")
 _OPTIONS = (
-    *("expires_in", "custom_expires_in", "max_downloads", "password", "note"),
+    *("expires_in", "custom_expires_in", "max_downloads", "password", "note", "code"),
     *("private", "grant_to", "recipients"),
 )
 

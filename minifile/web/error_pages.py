@@ -174,6 +174,8 @@ def _is_unknown_address(error: HTTPException) -> bool:
 
 def _answer_without_database(error: Exception) -> Response:
     log.error("the database does not answer: %s", first_line(error))
+    # The page must not wait for it once more, to find out who is signed in.
+    g.account, g.can_sign_in = None, False
     return answer_refusal(errors.ServiceBusy())
 
 

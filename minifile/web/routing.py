@@ -2,7 +2,7 @@
 
 from flask import Flask, g, request
 from flask import Response as FlaskResponse
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
 
 class CodeConverter(BaseConverter):
@@ -12,9 +12,17 @@ class CodeConverter(BaseConverter):
     part_isolating = True
 
 
+class RowConverter(IntegerConverter):
+    """The id of a row, as far as a database can count."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
 def register(app: Flask) -> None:
     """Set up the application's routing; before its blueprints."""
     app.url_map.converters["code"] = CodeConverter
+    app.url_map.converters["row"] = RowConverter
     # A filename may hold `//`-like parts in its escapes; a redirect would change its name.
     app.url_map.merge_slashes = False
 

@@ -395,6 +395,12 @@ def test_the_menu_shows_only_what_there_is(app: Flask, alice: Person, stranger: 
     assert "Admin" not in page
 
 
+def test_where_nobody_has_an_account_nobody_is_asked_to_sign_in(app: Flask, stranger: Person):
+    assert "Sign in" not in stranger.get("/").text
+    make_user(app, "Alice")
+    assert "Sign in" in stranger.get("/").text
+
+
 def test_the_front_page_asks_to_sign_in_where_only_users_may_upload(make_app: Callable[..., Flask]):
     app = make_app(upload_access="users")
     page = browser(app).get("/")

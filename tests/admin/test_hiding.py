@@ -63,13 +63,15 @@ def test_an_admins_token_of_another_scope_finds_nothing(app: Flask, scope: Scope
     assert_nothing_is_there(app, shell(app), bearer(app, UserRole.ADMIN, scope))
 
 
-def test_a_wrong_token_finds_nothing(app: Flask):
+def test_a_wrong_token_is_refused_as_at_an_unknown_address(app: Flask):
     token = {"Authorization": f"Bearer mf_{'a' * 32}"}
+    expected = shell(app).get("/neverwas00", headers=token)
 
     for method, path in requests_of(app):
         answer = shell(app).open(path, method=method, headers=token)
 
-        assert answer.status_code == 404, f"{method} {path}"
+        assert answer.status_code == expected.status_code, f"{method} {path}"
+        assert answer.data == (b"" if method == "HEAD" else expected.data), f"{method} {path}"
 
 
 def test_an_admins_token_of_the_scope_admin_reads(app: Flask):

@@ -19,19 +19,19 @@ JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
-def alice(any_database_app: Flask) -> UserRecord:
-    return make_user(any_database_app, email="alice@example.org")
+def alice(app: Flask) -> UserRecord:
+    return make_user(app, email="alice@example.org")
 
 
 @pytest.fixture
-def script(any_database_app: Flask, alice: UserRecord) -> FlaskClient:
-    return with_token(any_database_app, alice)
+def script(app: Flask, alice: UserRecord) -> FlaskClient:
+    return with_token(app, alice)
 
 
 @pytest.fixture
-def root(any_database_app: Flask) -> FlaskClient:
-    user = make_user(any_database_app, "Root", role=UserRole.ADMIN)
-    return with_token(any_database_app, user, Scope.ADMIN)
+def root(app: Flask) -> FlaskClient:
+    user = make_user(app, "Root", role=UserRole.ADMIN)
+    return with_token(app, user, Scope.ADMIN)
 
 
 def put(client: FlaskClient, content: bytes = b"12345", **options: str) -> str:
@@ -48,7 +48,7 @@ def refused(answer: TestResponse) -> tuple[int, str]:
 
 
 def test_a_token_learns_whom_it_acts_for_and_what_is_left(
-    any_database_app: Flask, alice: UserRecord, script: FlaskClient
+    app: Flask, alice: UserRecord, script: FlaskClient
 ):
     put(script)
 
@@ -73,14 +73,12 @@ def test_links_are_listed_and_told(script: FlaskClient):
     assert told["url"].endswith(f"/{code}")
 
 
-def test_a_patch_changes_what_it_names_and_nothing_else(
-    any_database_app: Flask, script: FlaskClient
-):
+def test_a_patch_changes_what_it_names_and_nothing_else(app: Flask, script: FlaskClient):
     code = put(script, note="old", max_downloads="3", password="word")
 
     changed = script.patch(f"/api/v1/links/{code}", json={"note": "new", "expires_in": "3d"}).json
     opened = script.patch(f"/api/v1/links/{code}", json={"password": None}).json
-    row = stored_link(any_database_app, code)
+    row = stored_link(app, code)
 
     assert (changed["note"], changed["max_downloads"], changed["has_password"]) == ("new", 3, True)
     assert opened["has_password"] is False
@@ -88,13 +86,13 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
     assert (row.expires_at - row.created_at).days in (2, 3)
 
 
-def test_a_revoked_link_has_ended(any_database_app: Flask, script: FlaskClient):
+def test_a_revoked_link_has_ended(app: Flask, script: FlaskClient):
     code = put(script)
 
     answer = script.delete(f"/api/v1/links/{code}")
 
     assert (answer.status_code, answer.data) == (204, b"")
-    assert stored_link(any_database_app, code).state == "revoked"
+    assert stored_link(app, code).state == "revoked"
     assert refused(script.get(f"/api/v1/links/{code}"))[0] == 410
 
 
@@ -111,7 +109,7 @@ def test_a_revoked_link_has_ended(any_database_app: Flask, script: FlaskClient):
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_and_changes_nothing(
-    any_database_app: Flask, script: FlaskClient, body: Any, status: int, says: str
+    app: Flask, script: FlaskClient, body: Any, status: int, says: str
 ):
     code = put(script, note="old")
 
@@ -119,7 +117,7 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(
 
     assert found[0] == status
     assert says in found[1]
-    assert stored_link(any_database_app, code).note == "old"
+    assert stored_link(app, code).note == "old"
 
 
 @pytest.mark.parametrize(
@@ -139,16 +137,16 @@ def test_a_parameter_out_of_range_is_refused(script: FlaskClient, query: str):
     assert refused(script.get(f"/api/v1/links?{query}"))[0] == 422
 
 
-def test_a_cookie_is_no_proof_for_the_api(any_database_app: Flask, alice: UserRecord):
-    client = signed_in(any_database_app, alice)
+def test_a_cookie_is_no_proof_for_the_api(app: Flask, alice: UserRecord):
+    client = signed_in(app, alice)
 
     assert refused(client.get("/api/v1/me")) == (
         401, "Send an API token: Authorization: Bearer mf_…",
     )  # fmt: skip
 
 
-def test_a_token_that_does_not_hold_is_refused_wherever_it_is_shown(any_database_app: Flask):
-    client = shell(any_database_app)
+def test_a_token_that_does_not_hold_is_refused_wherever_it_is_shown(app: Flask):
+    client = shell(app)
     client.environ_base["HTTP_AUTHORIZATION"] = "Bearer mf_" + "x" * 32
 
     with_it = [client.get(path).status_code for path in ("/api/v1/me", "/links/")]
@@ -158,7 +156,7 @@ def test_a_token_that_does_not_hold_is_refused_wherever_it_is_shown(any_database
 
 
 def test_an_admin_changes_all_that_is_named_of_a_user_or_nothing(
-    any_database_app: Flask, alice: UserRecord, root: FlaskClient
+    app: Flask, alice: UserRecord, root: FlaskClient
 ):
     path = f"/api/v1/users/{alice.id}"
 
@@ -175,24 +173,24 @@ def test_an_admin_changes_all_that_is_named_of_a_user_or_nothing(
     "body", [{"name": "x"}, {"password_hash": "x"}, {"id": 9}, {"role": "god"}]
 )
 def test_what_is_not_to_be_set_is_refused(
-    any_database_app: Flask, alice: UserRecord, root: FlaskClient, body: dict[str, Any]
+    app: Flask, alice: UserRecord, root: FlaskClient, body: dict[str, Any]
 ):
-    before = row_counts(any_database_app)
+    before = row_counts(app)
 
     assert (
         refused(root.patch(f"/api/v1/users/{alice.id}", json={**body, "disabled": True}))[0] == 422
     )
 
-    with any_database_app.app_context():
+    with app.app_context():
         assert get_user(alice.id).disabled_at is None
         db.session.remove()
-    assert row_counts(any_database_app) == before
+    assert row_counts(app) == before
 
 
-def test_the_api_describes_every_route_that_it_has(any_database_app: Flask, client: FlaskClient):
+def test_the_api_describes_every_route_that_it_has(app: Flask, client: FlaskClient):
     rules = {
-        rule.rule.replace("<code:code>", "{code}").replace("<int:user_id>", "{user_id}")
-        for rule in any_database_app.url_map.iter_rules()
+        rule.rule.replace("<code:code>", "{code}").replace("<row:user_id>", "{user_id}")
+        for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api/v1/") and not rule.rule.endswith("openapi.json")
     }
 
@@ -200,3 +198,8 @@ def test_the_api_describes_every_route_that_it_has(any_database_app: Flask, clie
 
     assert answer.json == describe()
     assert set(answer.json["paths"]) == rules
+
+
+@pytest.mark.parametrize("user_id", ["987654321", "9" * 19, "9" * 40, "-1"])
+def test_an_id_that_no_user_has_is_unknown(root: FlaskClient, user_id: str):
+    assert refused(root.get(f"/api/v1/users/{user_id}"))[0] == 404

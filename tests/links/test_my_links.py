@@ -19,8 +19,8 @@ from minifile.web.current import current_session_times, utcnow
 
 
 @pytest.fixture
-def alice(any_database_app: Flask) -> FlaskClient:
-    client = browser(any_database_app)
+def alice(app: Flask) -> FlaskClient:
+    client = browser(app)
     client.get("/")
     return client
 
@@ -41,8 +41,8 @@ def row_of(client: FlaskClient, code: str) -> str:
     return next(re.sub(r"\s+", " ", row) for row in rows if code in row)
 
 
-def test_who_has_made_no_link_is_told_what_to_do(any_database_app: Flask, alice: FlaskClient):
-    stranger = browser(any_database_app)
+def test_who_has_made_no_link_is_told_what_to_do(app: Flask, alice: FlaskClient):
+    stranger = browser(app)
 
     for client in (alice, stranger):
         answer = client.get("/links/")
@@ -51,26 +51,26 @@ def test_who_has_made_no_link_is_told_what_to_do(any_database_app: Flask, alice:
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_the_newest_link_comes_first(any_database_app: Flask, alice: FlaskClient):
-    made = [give(any_database_app, alice, f"{number}.txt") for number in range(3)]
+def test_the_newest_link_comes_first(app: Flask, alice: FlaskClient):
+    made = [give(app, alice, f"{number}.txt") for number in range(3)]
 
     assert codes(alice) == made[::-1]
 
 
-def test_links_of_others_are_not_listed(any_database_app: Flask, alice: FlaskClient):
-    link = send(any_database_app, {"a.txt": b"a"}, password="word")
-    bob = browser(any_database_app)
+def test_links_of_others_are_not_listed(app: Flask, alice: FlaskClient):
+    link = send(app, {"a.txt": b"a"}, password="word")
+    bob = browser(app)
     bob.get("/")
     bob.post(f"/{link.code}/unlock", data={"password": "word"})
-    give(any_database_app, alice, "b.txt")
+    give(app, alice, "b.txt")
 
     assert codes(bob) == []
     assert link.code not in codes(alice)
 
 
-def test_a_row_tells_name_size_count_and_state(any_database_app: Flask, alice: FlaskClient):
-    one = give(any_database_app, alice, "a&b <i>.txt", max_downloads="3")
-    many = give(any_database_app, alice, "x/a.txt", "x/b.txt")
+def test_a_row_tells_name_size_count_and_state(app: Flask, alice: FlaskClient):
+    one = give(app, alice, "a&b <i>.txt", max_downloads="3")
+    many = give(app, alice, "x/a.txt", "x/b.txt")
 
     row = row_of(alice, one)
     assert f'<a href="/links/{one}"><bdi>a&amp;b &lt;i&gt;.txt</bdi></a>' in row
@@ -90,10 +90,10 @@ def test_a_row_tells_name_size_count_and_state(any_database_app: Flask, alice: F
     ],
 )
 def test_a_link_that_is_over_says_how(
-    any_database_app: Flask, alice: FlaskClient, standing: str, changes: dict, is_linked: bool
+    app: Flask, alice: FlaskClient, standing: str, changes: dict, is_linked: bool
 ):
-    code = give(any_database_app, alice, "a.txt")
-    change_row(any_database_app, code, **changes)
+    code = give(app, alice, "a.txt")
+    change_row(app, code, **changes)
 
     row = row_of(alice, code)
 
@@ -101,19 +101,20 @@ def test_a_link_that_is_over_says_how(
     assert (f'href="/links/{code}"' in row) == is_linked
 
 
-def test_a_link_that_is_being_deleted_is_not_listed(any_database_app: Flask, alice: FlaskClient):
-    code = give(any_database_app, alice, "a.txt")
-    change_row(any_database_app, code, state="deleting")
+def test_a_link_that_is_being_deleted_is_not_listed(app: Flask, alice: FlaskClient):
+    code = give(app, alice, "a.txt")
+    change_row(app, code, state="deleting")
 
     assert codes(alice) == []
 
 
-def test_many_links_come_in_pages_with_three_queries_each(
-    any_database_app: Flask, alice: FlaskClient
-):
-    made = [give(any_database_app, alice, f"{number}.txt") for number in range(PAGE + 2)]
+def test_many_links_come_in_pages_with_three_queries_each(any_database_app: Flask):
+    app = any_database_app
+    alice = browser(app)
+    alice.get("/")
+    made = [give(app, alice, f"{number}.txt") for number in range(PAGE + 2)]
     statements: list[str] = []
-    with any_database_app.app_context():
+    with app.app_context():
         event.listen(db.engine, "before_cursor_execute", lambda *more: statements.append(more[2]))
 
     first, second = codes(alice), codes(alice, "/links/?page=2")
@@ -125,8 +126,8 @@ def test_many_links_come_in_pages_with_three_queries_each(
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1" * 30, "٣", ""])
-def test_a_page_that_is_none_is_the_first(any_database_app: Flask, alice: FlaskClient, page: str):
-    code = give(any_database_app, alice, "a.txt")
+def test_a_page_that_is_none_is_the_first(app: Flask, alice: FlaskClient, page: str):
+    code = give(app, alice, "a.txt")
 
     assert codes(alice, f"/links/?page={page}") == [code]
 
@@ -146,8 +147,8 @@ def test_the_address_without_a_slash_leads_there(alice: FlaskClient):
 
 
 @pytest.fixture
-def user(any_database_app: Flask) -> UserRecord:
-    return make_user(any_database_app)
+def user(app: Flask) -> UserRecord:
+    return make_user(app)
 
 
 def put(client: FlaskClient, name: str, content: bytes = b"12345", **options: str) -> str:
@@ -160,19 +161,17 @@ def put(client: FlaskClient, name: str, content: bytes = b"12345", **options: st
 JSON = {"Accept": "application/json"}
 
 
-def test_a_user_finds_their_links_wherever_they_were_made(
-    any_database_app: Flask, user: UserRecord
-):
-    made = [put(with_token(any_database_app, user), "a.txt")]
-    made.append(put(signed_in(any_database_app, user), "b.txt"))
+def test_a_user_finds_their_links_wherever_they_were_made(app: Flask, user: UserRecord):
+    made = [put(with_token(app, user), "a.txt")]
+    made.append(put(signed_in(app, user), "b.txt"))
 
-    assert codes(signed_in(any_database_app, user)) == made[::-1]
-    assert codes(signed_in(any_database_app, make_user(any_database_app, "Bob"))) == []
-    assert codes(browser(any_database_app)) == []
+    assert codes(signed_in(app, user)) == made[::-1]
+    assert codes(signed_in(app, make_user(app, "Bob"))) == []
+    assert codes(browser(app)) == []
 
 
-def test_what_a_user_made_is_not_left_to_the_browser(any_database_app: Flask, user: UserRecord):
-    client = signed_in(any_database_app, user)
+def test_what_a_user_made_is_not_left_to_the_browser(app: Flask, user: UserRecord):
+    client = signed_in(app, user)
     code = put(client, "a.txt")
     with client.session_transaction() as session:
         del session["account"]
@@ -182,10 +181,10 @@ def test_what_a_user_made_is_not_left_to_the_browser(any_database_app: Flask, us
 
 
 def test_what_the_browser_made_before_is_listed_too(
-    any_database_app: Flask, alice: FlaskClient, user: UserRecord
+    app: Flask, alice: FlaskClient, user: UserRecord
 ):
-    before = give(any_database_app, alice, "before.txt")
-    with alice.session_transaction() as session, any_database_app.app_context():
+    before = give(app, alice, "before.txt")
+    with alice.session_transaction() as session, app.app_context():
         session["account"] = nonce_of(user)
     after = put(alice, "after.txt")
 
@@ -207,8 +206,10 @@ ASKED = {
 }  # fmt: skip
 
 
-def test_links_are_looked_for_filtered_and_sorted(any_database_app: Flask, user: UserRecord):
-    script, client = with_token(any_database_app, user), signed_in(any_database_app, user)
+def test_links_are_looked_for_filtered_and_sorted(any_database_app: Flask):
+    app = any_database_app
+    user = make_user(app)
+    script, client = with_token(app, user), signed_in(app, user)
     names = {
         put(script, "aaa.txt", b"1", note="for Bob"): "a",
         put(script, "report 1.pdf", b"12"): "b",
@@ -216,10 +217,10 @@ def test_links_are_looked_for_filtered_and_sorted(any_database_app: Flask, user:
         put(script, "at 100% now.txt", b"1234", expires_in="2d"): "d",
     }
     by_name = {name: code for code, name in names.items()}
-    change_row(any_database_app, by_name["a"], expires_at=datetime(2026, 1, 1, tzinfo=UTC))
-    change_row(any_database_app, by_name["b"], max_downloads=2, download_count=2)
-    change_row(any_database_app, by_name["b"], expires_at=datetime(2099, 1, 1, tzinfo=UTC))
-    change_row(any_database_app, by_name["c"], state="revoked")
+    change_row(app, by_name["a"], expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    change_row(app, by_name["b"], max_downloads=2, download_count=2)
+    change_row(app, by_name["b"], expires_at=datetime(2099, 1, 1, tzinfo=UTC))
+    change_row(app, by_name["c"], state="revoked")
 
     shown = {
         asked: "".join(names[code] for code in codes(client, f"/links/?{asked}")) for asked in ASKED
@@ -228,13 +229,13 @@ def test_links_are_looked_for_filtered_and_sorted(any_database_app: Flask, user:
     assert shown == ASKED
 
 
-def test_the_totals_are_those_of_all_links(any_database_app: Flask, user: UserRecord):
-    script = with_token(any_database_app, user)
+def test_the_totals_are_those_of_all_links(app: Flask, user: UserRecord):
+    script = with_token(app, user)
     put(script, "a.txt", bytes(1024))
     over = put(script, "b.txt", bytes(2048))
-    change_row(any_database_app, over, state="revoked", download_count=1234)
+    change_row(app, over, state="revoked", download_count=1234)
 
-    page = re.sub(r"<[^>]+>|\s+", " ", signed_in(any_database_app, user).get("/links/?q=no").text)
+    page = re.sub(r"<[^>]+>|\s+", " ", signed_in(app, user).get("/links/?q=no").text)
 
     assert "1 live link" in re.sub(r" +", " ", page)
     assert "1 KiB in them" in re.sub(r" +", " ", page)
@@ -251,30 +252,26 @@ def tick(client: FlaskClient, action: str, *ticked: str, **fields: str):
     return client.post("/links/?sort=oldest", data=form)
 
 
-def test_ticked_links_are_revoked_at_once_and_those_of_others_are_not(
-    any_database_app: Flask, user: UserRecord
-):
-    script, client = with_token(any_database_app, user), signed_in(any_database_app, user)
+def test_ticked_links_are_revoked_at_once_and_those_of_others_are_not(app: Flask, user: UserRecord):
+    script, client = with_token(app, user), signed_in(app, user)
     mine = [put(script, f"{number}.txt") for number in range(3)]
-    theirs = put(with_token(any_database_app, make_user(any_database_app, "Bob")), "b.txt")
+    theirs = put(with_token(app, make_user(app, "Bob")), "b.txt")
 
     answer = tick(client, "revoke", mine[0], mine[1], theirs, "unknowncode")
 
     assert (answer.status_code, answer.location) == (303, "/links/?sort=oldest")
     assert "2 links revoked." in client.get("/links/").text
-    states = [stored_link(any_database_app, code).state for code in [*mine, theirs]]
+    states = [stored_link(app, code).state for code in [*mine, theirs]]
     assert states == ["revoked", "revoked", "open", "open"]
 
 
-def test_ticked_links_live_longer_and_never_shorter(any_database_app: Flask, user: UserRecord):
-    script, client = with_token(any_database_app, user), signed_in(any_database_app, user)
+def test_ticked_links_live_longer_and_never_shorter(app: Flask, user: UserRecord):
+    script, client = with_token(app, user), signed_in(app, user)
     short, long = put(script, "a.txt", expires_in="1h"), put(script, "b.txt", expires_in="20d")
 
     tick(client, "extend", short, long, expires_in="7d")
 
-    days = [
-        (stored_link(any_database_app, code).expires_at - utcnow()).days for code in (short, long)
-    ]
+    days = [(stored_link(app, code).expires_at - utcnow()).days for code in (short, long)]
     assert days == [6, 19]
 
 
@@ -286,24 +283,24 @@ def test_ticked_links_live_longer_and_never_shorter(any_database_app: Flask, use
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_changes_nothing(
-    any_database_app: Flask, user: UserRecord, action: str, ticked: bool, lifetime: str, status: int
+    app: Flask, user: UserRecord, action: str, ticked: bool, lifetime: str, status: int
 ):
-    code = put(with_token(any_database_app, user), "a.txt")
-    client = signed_in(any_database_app, user)
-    before = stored_link(any_database_app, code).expires_at
+    code = put(with_token(app, user), "a.txt")
+    client = signed_in(app, user)
+    before = stored_link(app, code).expires_at
 
     answer = tick(client, action, *([code] if ticked else []), expires_in=lifetime)
 
     assert answer.status_code == status
-    after = stored_link(any_database_app, code)
+    after = stored_link(app, code)
     assert (after.state, after.expires_at) == ("open", before)
 
 
-def test_another_site_can_not_revoke(any_database_app: Flask, user: UserRecord):
-    code = put(with_token(any_database_app, user), "a.txt")
-    client = signed_in(any_database_app, user)
+def test_another_site_can_not_revoke(app: Flask, user: UserRecord):
+    code = put(with_token(app, user), "a.txt")
+    client = signed_in(app, user)
 
     answer = client.post("/links/", data={"action": "revoke", "code": code})
 
     assert answer.status_code == 400
-    assert stored_link(any_database_app, code).state == "open"
+    assert stored_link(app, code).state == "open"

@@ -286,6 +286,29 @@ def test_the_files_of_a_bundle_become_one_private_link(app: Flask, alice, bob, p
     assert len(state(alice, code)["recipients"]) == 1
 
 
+def test_what_was_begun_by_nobody_does_not_become_a_private_link_of_nobody(app: Flask, alice):
+    Tus(app).create(5, b"alpha", filename="a.txt", bundle=BUNDLE)
+    fields = {"bundle": BUNDLE, "bundle_files": "1", "private": "1"}
+
+    with nothing_changed(app):
+        answer = alice.post("/", **form({}, fields))
+
+    assert answer.status_code == 422
+
+
+def test_a_form_that_does_not_say_its_site_makes_no_private_link_of_nobody(app: Flask, alice):
+    alice.environ_base.pop("HTTP_SEC_FETCH_SITE")
+
+    with nothing_changed(app):
+        answers = [
+            alice.post("/", **form({"a.txt": b"alpha"}, {"private": "1"})),
+            Tus(app, client=alice).create(5, b"alpha", filename="a.txt", private="1"),
+            Tus(app, client=alice).create(5, filename="a.txt", private="1"),
+        ]
+
+    assert [answer.status_code for answer in answers] == [422] * 3
+
+
 def test_nobody_begins_a_resumable_upload_for_who_can_t_be_found(app: Flask, alice):
     with nothing_changed(app):
         answer = Tus(app, client=alice).create(5, filename="a", private="1", grant_to="nobody")

@@ -9,10 +9,11 @@ from cast import kept_bytes
 from conftest import NOW
 from flask import Flask
 from services.making import ALICE, at_once, begin, make_link, storage_of
+from services.sending import draft, terms_of
 from sqlalchemy import Column, select
 
 from minifile.codes import token_hash
-from minifile.errors import AccountDeleted, BadOption, LastAdmin, MinifileError, NotFound
+from minifile.errors import BadOption, Forbidden, LastAdmin, MinifileError, NotFound
 from minifile.extensions import Base, db
 from minifile.identity import BY_SHELL, Account, Actor, Scope, UserRole
 from minifile.models import (
@@ -33,6 +34,7 @@ from minifile.models import (
 )
 from minifile.services.invitations import invite
 from minifile.services.leaving import LinksFate, delete_user
+from minifile.services.resumable import begin_upload
 from minifile.services.uploads import Incoming, receive_upload
 from minifile.services.users import UserRecord, change_role, create_user, disable_user, get_user
 from minifile.values import UploadOptions
@@ -304,7 +306,7 @@ def test_an_upload_that_ends_after_its_account_is_refused_and_leaves_nothing(eve
         yield b"second"
 
     instance = everywhere.extensions["minifile"]
-    with pytest.raises(AccountDeleted):
+    with pytest.raises(Forbidden, match="has just been deleted"):
         receive_upload(
             iter([Incoming("a.txt", None, chunks())]), UploadOptions,
             replace(ALICE, account=account), declared_bytes=None, rates=instance.rates,
@@ -313,3 +315,15 @@ def test_an_upload_that_ends_after_its_account_is_refused_and_leaves_nothing(eve
 
     assert kept_bytes(everywhere) == {}
     assert db.session.scalars(select(Link.id)).all() == []
+
+
+def test_a_resumable_upload_begun_by_who_has_just_left_is_refused(everywhere: Flask):
+    alice = make("Alice")
+    account = Account(alice.id, alice.name, alice.role, frozenset(Scope), session_id=1)
+    visitor = replace(ALICE, account=account)
+    leave(everywhere, alice)
+
+    with pytest.raises(Forbidden, match="has just been deleted"):
+        begin_upload(draft(5), None, visitor, terms=terms_of(everywhere), now=lambda: NOW)
+
+    assert db.session.scalars(select(PartialUpload.id)).all() == []

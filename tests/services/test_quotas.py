@@ -1,14 +1,17 @@
 """Quotas: nobody holds or sends more than allowed, and nothing stays reserved."""
 
 import io
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from cast import form
 from conftest import NOW, settings_of, shell
 from flask import Flask
+from people import with_token
 from services.making import at_once, incoming, rates_of, storage_of
 from services.test_users import make_user, token_of
 from sqlalchemy import func, select
@@ -430,3 +433,22 @@ def test_only_users_choose_codes(client: Any):
     answer = client.put("/a.txt?code=my-code", data=b"x")
 
     assert (answer.status_code, answer.text[:7]) == (422, "Sign in")
+
+
+def test_the_last_link_that_is_allowed_may_be_a_bundle(make_any_app: Callable[..., Flask]):
+    app = make_any_app(user_max_links="1")
+    with app.app_context():
+        client = with_token(app, make_user(), Scope.UPLOAD)
+    bundle = "bundle-that-nobody-guesses"
+    told = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in (
+        ("filename", "a.bin"), ("bundle", bundle),
+    ))  # fmt: skip
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Metadata": told, "Upload-Length": "5"}
+
+    begun = client.post(
+        "/tus/", data=b"12345", content_type="application/offset+octet-stream", headers=headers
+    )
+    finished = client.post("/", **form({}, {"bundle": bundle, "bundle_files": "1"}))
+    more = client.put("/b.bin", data=b"1")
+
+    assert (begun.status_code, finished.status_code, more.status_code) == (201, 200, 413)

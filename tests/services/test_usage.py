@@ -19,7 +19,7 @@ def measure(app: Flask, now=NOW) -> Usage:
 def test_an_empty_instance_has_nothing(everywhere: Flask):
     usage = measure(everywhere)
 
-    assert usage == Usage(0, 0, 0, 0, 0, 0, usage.free_bytes, 0, 0)
+    assert usage == Usage(0, 0, 0, 0, 0, 0, usage.free_bytes, 0, 0, 0, 0)
     assert usage.free_bytes
 
 

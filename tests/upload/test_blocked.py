@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from cast import form, kept_bytes, nothing_changed, send
 from conftest import NOW, shell
+from file_requests.asking import ask_for
 from flask import Flask
 from upload.tus_client import BUNDLE, Tus
 from werkzeug.test import TestResponse
@@ -70,6 +71,16 @@ def test_it_is_refused_as_a_file_that_is_added(blocking: Flask):
     assert answer.status_code == 415
     assert SENTENCE in answer.text
     assert kept_bytes(blocking) == before
+
+
+def test_it_is_refused_at_a_file_request(blocking: Flask):
+    path = ask_for(blocking)
+
+    with nothing_changed(blocking):
+        answer = shell(blocking).post(path, **form({"photo.jpg": BAD}))
+
+    assert answer.status_code == 415
+    assert SENTENCE in answer.text
 
 
 def test_other_files_are_taken_as_before(blocking: Flask):

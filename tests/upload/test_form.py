@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+from collections.abc import Callable
 
 import pytest
 from cast import (
@@ -20,6 +21,7 @@ from cast import (
 from conftest import BROWSER_ACCEPT, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
+from people import make_user, signed_in, with_token
 
 JSON = {"Accept": "application/json"}
 
@@ -264,3 +266,29 @@ def test_a_refused_form_keeps_what_was_chosen_but_the_password(app: Flask):
     assert 'name="max_downloads" value="3"' in page
     assert 'value="90d"' in page
     assert "geheim" not in page
+
+
+def test_a_user_sees_what_is_left_before_uploading(make_app: Callable[..., Flask]):
+    app = make_app(user_quota="1MiB", user_max_links="20")
+    alice = make_user(app)
+    with_token(app, alice).put("/a.bin", data=bytes(256 * 1024))
+
+    page = re.sub(r"\s+", " ", signed_in(app, alice).get("/").text)
+
+    assert '<span>Stored</span> <span class="num soft">256 KiB of 1 MiB</span>' in page
+    assert 'value="25" aria-label="Stored"' in page
+    assert "1 of 20" in page
+    assert "What you use" not in browser(app).get("/").text
+
+
+def test_a_user_may_choose_the_code_in_the_form(app: Flask):
+    client = signed_in(app, make_user(app))
+
+    page = client.get("/").text
+    answer = client.post("/", **form({"a.txt": b"alpha"}, {"code": "our-report"}))
+    again = client.post("/", **form({"a.txt": b"alpha"}, {"code": "our-report"}))
+
+    assert 'name="code"' in page
+    assert 'name="code"' not in browser(app).get("/").text
+    assert answer.location.startswith("/links/our-report")
+    assert (again.status_code, "This code is taken" in again.text) == (422, True)
