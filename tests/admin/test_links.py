@@ -1,10 +1,10 @@
 """Links, reports and blocked files on the admin pages."""
 
 import pytest
-from accounts.conftest import Person
 from cast import Sent, downloads, form_token, kept_bytes, row_counts, send, stored_link
 from conftest import browser, shell
 from flask import Flask
+from people import Person
 from sqlalchemy import select
 
 from minifile.extensions import db
