@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.routing import Rule
 
 from minifile import create_app
 from minifile.cli.db import upgrade_database
 from minifile.extensions import db
+from minifile.services import passwords
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 
@@ -62,6 +65,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("sqlite")]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+# What hashes passwords outside of the tests.
+REAL_HASHER = passwords.make_hasher
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Spare thousands of applications in one process what comes out the same for each.
+
+    Werkzeug compiles the builder of each address anew (60 ms an application), and a password is
+    hashed for 40 ms on purpose; tests/services/test_passwords.py asks for the real parameters.
+    """
+    compile_builder, compiled = Rule._compile_builder, {}
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        known = (rule.rule, rule.endpoint, rule.subdomain, repr(rule.defaults), append_unknown)
+        if known not in compiled:
+            compiled[known] = compile_builder(rule, append_unknown)
+        return compiled[known]
+
+    Rule._compile_builder = compile_once
+    passwords.make_hasher = cache(partial(PasswordHasher, 1, 8, 1))
 
 
 @pytest.fixture(autouse=True)

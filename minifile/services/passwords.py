@@ -25,7 +25,7 @@ _remembered: OrderedDict[str, datetime] = OrderedDict()
 def hash_password(password: str) -> str:
     """Return the Argon2id hash to keep."""
     with _one_at_a_time:
-        return _hasher().hash(password)
+        return make_hasher().hash(password)
 
 
 def verify_password(password_hash: str, password: str) -> bool:
@@ -34,7 +34,7 @@ def verify_password(password_hash: str, password: str) -> bool:
 
     try:
         with _one_at_a_time:
-            return _hasher().verify(password_hash, password)
+            return make_hasher().verify(password_hash, password)
     except (VerificationError, InvalidHashError, UnicodeError):
         return False
 
@@ -54,7 +54,7 @@ def is_remembered(password_hash: str, password: str, client: str, now: datetime)
 
 
 @cache
-def _hasher() -> "PasswordHasher":
+def make_hasher() -> "PasswordHasher":
     # Loading the library takes longer than hashing, and most instances' starts need neither.
     from argon2 import PasswordHasher
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from conftest import NOW
+from conftest import NOW, REAL_HASHER
 
 from minifile.services import passwords
 from minifile.services.passwords import (
@@ -18,7 +18,10 @@ HASH = hash_password("correct horse")
 
 
 def test_the_hash_is_argon2id_with_the_settled_cost():
-    assert HASH.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    kept = REAL_HASHER().hash("correct horse")
+
+    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert verify_password(kept, "correct horse")
 
 
 def test_equal_passwords_have_different_hashes():

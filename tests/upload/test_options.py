@@ -124,7 +124,7 @@ def test_a_password_is_not_kept_in_clear(app: Flask):
 
     link = stored_link(app, sent.code)
     assert link.password_hash is not None
-    assert link.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert link.password_hash.startswith("$argon2id$")
     assert "letmein" not in link.password_hash
 
 
