@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from minifile.errors import BadOption, NotFound
@@ -202,13 +202,6 @@ def _holders(digests: Sequence[str]) -> list[int]:
         .order_by(Link.id)
     )
     return list(db.session.scalars(query))
-
-
-def count_holders(sha256: str) -> int:
-    """Return how many links hold a file and are not taken down."""
-    query = select(func.count(Link.id.distinct())).join(File, File.link_id == Link.id)
-    query = query.where(File.sha256 == sha256, Link.takedown_reason.is_(None))
-    return db.session.scalar(query) or 0
 
 
 def _delete_bytes(links: Sequence[int], storage: Storage) -> int:
