@@ -83,8 +83,12 @@ def enter(code: str, owner_token: str) -> Response:
     link = _found(code, visitor, undoable=not is_json, scope=Scope.READ)
     if is_json:
         return state_as_json(link)
-    browser = current_visitor().browser
-    if browser is None:
+    visitor = current_visitor()
+    if visitor.account is not None and visitor.account.id == link.owner_id:
+        return see_other(url_for("links.show", code=code))
+    browser = visitor.browser
+    if browser is None or link.owner_id is not None:
+        # A user's link is not left to whoever uses the browser next.
         ensure_browser()
         return page.render(link, owner_token)
     remember_owner(link, browser, owner_token, now=utcnow())

@@ -17,6 +17,7 @@ from minifile.extensions import db, write_transaction
 from minifile.identity import Actor
 from minifile.models import (
     ApiToken,
+    BrowserAccess,
     DailyUpload,
     FileRequest,
     Invitation,
@@ -118,6 +119,11 @@ def _move_links(user_id: int, fate: LinksFate, heir_id: int | None) -> int:
                 update(PartialUpload)
                 .where(PartialUpload.link_id.in_(page))
                 .values(owner_id=heir_id)
+                .execution_options(synchronize_session=False)
+            )
+            session.execute(
+                delete(BrowserAccess)
+                .where(BrowserAccess.link_id.in_(page))
                 .execution_options(synchronize_session=False)
             )
             session.execute(
