@@ -27,7 +27,10 @@ class LinkPatch(_Incoming):
 
 
 class LimitsPatch(_Incoming):
-    """What one user may have: null follows the role, -1 is without a limit; sizes in bytes."""
+    """What one user may have: null follows the role, -1 is without a limit; sizes in bytes.
+
+    What is left out stays as it is.
+    """
 
     max_file_size: Annotated[int, Field(ge=-1, le=ENDLESS)] | None = None
     quota: Annotated[int, Field(ge=-1, le=ENDLESS)] | None = None

@@ -21,6 +21,7 @@ from minifile.web.current import (
     current_rates,
     current_settings,
     current_visitor,
+    limits_for,
     utcnow,
 )
 from minifile.web.lifetimes import lifetime_choices
@@ -95,7 +96,7 @@ def _extend(codes: list[str]) -> str:
     lifetime = parse_lifetime(request.form.get("expires_in", ""))
     count = extend_links(
         codes, current_visitor(), lifetime,
-        rates=current_rates(), limits=current_limits(), now=utcnow(),
+        rates=current_rates(), limits_for=limits_for, now=utcnow(),
     )  # fmt: skip
     return f"{plural(count, 'link')} kept longer."
 
