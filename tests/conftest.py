@@ -25,6 +25,7 @@ from minifile import create_app
 from minifile.cli.db import upgrade_database
 from minifile.extensions import close_turn_file, db
 from minifile.services import passwords
+from minifile.services.commits import close_writer
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 
@@ -164,6 +165,7 @@ def dispose(app: Flask) -> None:
     """Close what an application keeps open."""
     with app.app_context():
         db.session.remove()
+        close_writer(db.engine)
         db.engine.dispose()
         close_turn_file(db.engine)
     app.extensions["minifile"].rates.close()

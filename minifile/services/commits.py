@@ -138,6 +138,12 @@ class _Queue:
             lent.invalidate()
             raise
 
+    def close(self) -> None:
+        """Give the connection back that was lent once."""
+        lent, self._lent = self._lent, None
+        if lent is not None:
+            lent.close()
+
     def _take(self) -> list["_Waiter"]:
         with self._lock:
             count = min(len(self._waiting), _AT_ONCE)
@@ -243,6 +249,14 @@ def _commit_alone(engine: Engine, job: Outcome[Any]) -> None:
 
 _queues: "WeakKeyDictionary[Engine, _Queue]" = WeakKeyDictionary()
 _queues_lock = threading.Lock()
+
+
+def close_writer(engine: Engine) -> None:
+    """Give back the connection on which this process writes, of an engine that is not used more."""
+    with _queues_lock:
+        queue = _queues.pop(engine, None)
+    if queue is not None:
+        queue.close()
 
 
 def _queue_of(engine: Engine) -> _Queue:

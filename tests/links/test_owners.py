@@ -1,11 +1,11 @@
 """What a user made is the user's: not the browser's, and nobody's who has left."""
 
 import pytest
-from cast import Sent, as_sent, fetch, form
+from cast import Sent, as_sent, fetch, form, form_token
 from conftest import shell
 from flask import Flask
 from flask.testing import FlaskClient
-from people import csrf_token, make_user, signed_in
+from people import make_user, signed_in
 
 from minifile.extensions import db
 from minifile.identity import BY_SHELL, UserRole
@@ -54,7 +54,7 @@ def test_who_was_deleted_does_not_come_back_by_their_browser(
 
 
 def test_signing_out_takes_the_links_of_the_account_along(client: FlaskClient, sent: Sent):
-    token = csrf_token(client, "/account/")
+    token = form_token(client.get("/account/"))
     assert client.post("/logout", data={"csrf_token": token}).status_code == 303
 
     assert client.get(sent.page).status_code == 404
