@@ -143,24 +143,6 @@ def list_users(search: str = "", *, limit: int = 50, offset: int = 0) -> list[Us
     return [as_record(row) for row in db.session.scalars(query)]
 
 
-def change_identity(
-    user_id: int, *, name: str, email: str | None, actor: Actor, now: datetime
-) -> UserRecord:
-    """Change name and address. Raises BadOption and Taken."""
-    name, email = clean_name(name), clean_email(email) if email else None
-    row = None
-    try:
-        with write_transaction() as session:
-            row = lock_user(session, user_id)
-            row.name, row.name_key = name, name_key(name)
-            row.email, row.email_key = email, email_key(email) if email else None
-            record(session, actor, "user.rename", user_id, now=now)
-    except IntegrityError:
-        probe = User(id=user_id, email_key=email_key(email) if email else None)
-        raise taken(probe) from None
-    return as_record(row)
-
-
 def change_password(
     user_id: int, password: str, *, actor: Actor, now: datetime, keep_session: int | None = None
 ) -> None:
