@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from sqlalchemy import delete, inspect
 from sqlalchemy.exc import IntegrityError
 
 from minifile.errors import BadOption, WrongOwnPassword
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.identity import Actor
-from minifile.models import User
+from minifile.models import PasswordReset, User
 from minifile.policy.identity import clean_email, clean_name, email_key, name_key
 from minifile.services.audit import record
 from minifile.services.passwords import verify_password
@@ -42,7 +43,10 @@ def rename_user(user_id: int, name: str, *, actor: Actor, now: datetime) -> User
 
 
 def change_email(user_id: int, email: str | None, *, actor: Actor, now: datetime) -> UserRecord:
-    """Give a user another e-mail address, or none. Raises BadOption and Taken."""
+    """Give a user another e-mail address, or none, and end their resets.
+
+    Raises BadOption and Taken.
+    """
     email = clean_email(email) if email else None
     changes = {"email": email, "email_key": email_key(email) if email else None}
     return _change(user_id, changes, actor, now)
@@ -57,6 +61,9 @@ def _change(
             row = lock_user(session, user_id)
             for column, value in changes.items():
                 setattr(row, column, value)
+            if inspect(row).attrs.email_key.history.has_changes():
+                # What was mailed to the old address opens nothing any more.
+                session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
             record(session, actor, "user.rename", user_id, now=now)
     except IntegrityError:
         raise taken(User(id=user_id, email_key=changes.get("email_key"))) from None
