@@ -13,6 +13,7 @@ from minifile.extensions import db, write_transaction
 from minifile.identity import Actor, UserRole
 from minifile.models import Invitation
 from minifile.policy.identity import clean_email
+from minifile.services.admin_offers import check_maker
 from minifile.services.audit import record
 from minifile.services.users import (
     UserRecord,
@@ -50,7 +51,7 @@ def invite(
     """Make an invitation and return its token, this once, with its record.
 
     Who accepts it gets the role, and the address if one is given. Raises BadOption, and Taken
-    for an address that has an account.
+    for an address that has an account, and Forbidden for a maker who is no admin any more.
     """
     if not timedelta(0) < lifetime <= MAX_LIFETIME:
         raise BadOption(f"An invitation holds for at most {MAX_LIFETIME.days} days.")
@@ -69,6 +70,7 @@ def invite(
         )
         session.add(row)
         session.flush()
+        check_maker(session, actor)
         record(session, actor, "invitation.create", row.id, f"role {row.role}", now=now)
     return token, _as_record(row)
 

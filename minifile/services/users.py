@@ -20,6 +20,7 @@ from minifile.policy.identity import (
     email_key,
     name_key,
 )
+from minifile.services.admin_offers import withdraw_offers
 from minifile.services.audit import record
 from minifile.services.passwords import hash_password
 from minifile.services.user_sessions import delete_sessions
@@ -189,17 +190,23 @@ def change_user(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Change all that is given of a user, or nothing. Raises NotFound and LastAdmin."""
+    """Change all that is given of a user, or nothing. Raises NotFound and LastAdmin.
+
+    With the role, or the way in, ends what an admin has handed out.
+    """
     with write_transaction() as session:
         if is_disabled or role is UserRole.USER:
             check_not_last_admin(session, user_id)
         row = lock_user(session, user_id)
         if role is not None and row.role != role:
             row.role = role.value
+            if role is UserRole.USER:
+                withdraw_offers(session, user_id)
             record(session, actor, "user.role", user_id, role.value, now=now)
         if is_disabled is not None and is_disabled != (row.disabled_at is not None):
             row.disabled_at = now if is_disabled else None
             delete_sessions(session, user_id)
+            withdraw_offers(session, user_id)
             action = "user.disable" if is_disabled else "user.enable"
             record(session, actor, action, user_id, now=now)
         if limits is not None:
