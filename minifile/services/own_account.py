@@ -29,10 +29,10 @@ def check_own_password(user_id: int, password: str, *, address: str, rates: Rate
     if kept is None:
         return
     who = f"user {user_id}"
-    rates.check(WRONG_SIGN_INS, who, address)
+    rates.take(WRONG_SIGN_INS, who, address)
     if not verify_password(kept, password):
-        rates.count(WRONG_SIGN_INS, who, address)
         raise WrongOwnPassword
+    rates.give_back(WRONG_SIGN_INS, who, address)
 
 
 def rename_user(user_id: int, name: str, *, actor: Actor, now: datetime) -> UserRecord:
