@@ -77,7 +77,7 @@ class SignOutForm(StrictForm):
 
 
 class InvitedForm(StrictForm):
-    """Makes an account whose address the invitation names."""
+    """Makes an account whose address the invitation names, or that has none."""
 
     name = _name("Name", "username")
     password = _new_password()

@@ -41,8 +41,7 @@ def accept(token: str) -> Response:
     def act() -> Response:
         name, password = form.name.data or "", form.password.data or ""
         email = form.email.data if isinstance(form, RegisterForm) else None
-        given = None if sends_mail() else email
-        user = accept_invitation(token, name, password, email=given, now=utcnow())
+        user = accept_invitation(token, name, password, now=utcnow())
         return _welcome(user, email)
 
     return answer_form(form, act, lambda: _page(form, found))
@@ -52,29 +51,25 @@ def accept(token: str) -> Response:
 def register() -> Response:
     """Ask for an address, or at once for all that an account needs where no mail is sent."""
     _check_open()
-    return make_response(_open_page(AddressForm() if sends_mail() else RegisterForm()))
+    return make_response(_open_page(AddressForm() if sends_mail() else InvitedForm()))
 
 
 @bp.post("/register")
 def create() -> Response:
     """Make an account, or mail the address at which it is made.
 
-    So an address becomes somebody's only by a mail to it, and nobody is told whose it is.
+    So an address becomes somebody's only by a mail to it, and nobody is told whose it is. Without
+    mail nobody gets one.
     """
     _check_open()
     if sends_mail():
         return _ask_address(AddressForm())
-    form = RegisterForm()
+    form = InvitedForm()
 
     def act() -> Response:
         rates, who = current_rates(), visitor_network()
         rates.check(REGISTRATIONS, who)
-        user = create_user(
-            form.name.data or "",
-            email=form.email.data or None,
-            password=form.password.data or "",
-            now=utcnow(),
-        )
+        user = create_user(form.name.data or "", password=form.password.data or "", now=utcnow())
         rates.count(REGISTRATIONS, who)
         return _welcome(user, None)
 
@@ -101,16 +96,17 @@ def _answer_address(email: str) -> None:
 
 
 def _welcome(user: UserRecord, unproved: str | None) -> Response:
-    """Sign a new user in; an address that is not proved yet is sent a mail."""
+    """Sign a new user in; an address of their own choice is sent a mail."""
     enter_as(user.id)
     flash(f"Welcome, {user.name}. This is your account.", "good")
-    if unproved and sends_mail():
+    if unproved:
         ask_to_confirm(user, unproved)
     return see_other(url_for("accounts.show"))
 
 
 def _form_for(found: InvitationRecord) -> InvitedForm:
-    return InvitedForm() if found.email else RegisterForm()
+    # An address of one's own choice is proved by a mail.
+    return RegisterForm() if sends_mail() and not found.email else InvitedForm()
 
 
 def _check_open() -> None:
@@ -122,5 +118,5 @@ def _page(form: InvitedForm, found: InvitationRecord) -> str:
     return render_template("accounts/register.html", form=form, invitation=found)
 
 
-def _open_page(form: AddressForm | RegisterForm) -> str:
+def _open_page(form: AddressForm | InvitedForm) -> str:
     return render_template("accounts/register.html", form=form, invitation=None)

@@ -81,19 +81,16 @@ def find_invitation(token: str, *, now: datetime) -> InvitationRecord:
     return _as_record(_checked(row, now))
 
 
-def accept_invitation(
-    token: str, name: str, password: str, *, email: str | None = None, now: datetime
-) -> UserRecord:
+def accept_invitation(token: str, name: str, password: str, *, now: datetime) -> UserRecord:
     """Make the account of an invitation, and use the invitation up.
 
-    `email` counts only where the invitation names no address. Of several who come at once one
-    gets the account. Raises BadOption and Taken, which leave the invitation as it was, and
-    LinkNotFound and InvitationOver.
+    Of several who come at once one gets the account. Raises BadOption and Taken, which
+    leave the invitation as it was, and LinkNotFound and InvitationOver.
     """
     invitation = find_invitation(token, now=now)
     user = draft_user(
         name,
-        email=invitation.email or email,
+        email=invitation.email,
         password=password,
         role=UserRole(invitation.role),
         now=now,

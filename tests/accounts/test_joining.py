@@ -106,8 +106,8 @@ def test_a_made_up_invitation_is_an_unknown_address(stranger: Person):
     ("fields", "words"),
     [
         ({"name": "ROBERT"}, "Another user has this name"),
-        ({"email": "robert@example.org"}, "Another user has this e-mail address"),
-        ({"email": "nonsense"}, "This is no e-mail address"),
+        # Without mail nobody could prove it.
+        ({"email": "alice@example.org"}, "fields that it does not have"),
         ({"password": "short", "again": "short"}, "10 to 256 characters"),
         ({"again": NEW_PASSWORD}, "The two passwords differ"),
         ({"role": "admin"}, "fields that it does not have"),
@@ -117,7 +117,7 @@ def test_a_made_up_invitation_is_an_unknown_address(stranger: Person):
 def test_what_will_not_do_is_said_and_the_invitation_holds_on(
     app: Flask, stranger: Person, fields: dict[str, str], words: str
 ):
-    make_user(app, "Robert", email="robert@example.org")
+    make_user(app, "Robert")
     path = invited(app)
 
     refused = stranger.send(path, **{**NAMED, **fields})
@@ -146,13 +146,12 @@ def test_anybody_registers_where_the_instance_is_open(make_app: Callable[..., Fl
     app = make_app(registration="open")
     alice, robert = Person(app, browser(app)), Person(app, browser(app))
 
-    answer = alice.send("/register", **NAMED, email="alice@example.org")
-    refused = robert.send("/register", **{**NAMED, "name": "Robert"}, email="ALICE@example.org")
+    refused = alice.send("/register", **NAMED, email="boss@example.org")
+    answer = alice.send("/register", **NAMED)
 
     assert answer.status_code == 303
     assert alice.is_signed_in
     assert refused.status_code == 422
-    assert "Another user has this e-mail address." in refused.text
     assert robert.send("/register", **NAMED, role="admin").status_code == 422
 
 
