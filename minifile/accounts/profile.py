@@ -5,6 +5,7 @@ from flask import Response, flash, make_response, render_template, url_for
 from minifile.accounts.blueprint import bp, check_proof, signed_in
 from minifile.accounts.confirming import ask_to_confirm, read_confirmation
 from minifile.accounts.forms import ConfirmEmailForm, EmailForm, NameForm
+from minifile.accounts.guessing import few_taken
 from minifile.errors import BadOption, ResetOver
 from minifile.identity import Account
 from minifile.services.own_account import change_email, check_unchanged, rename_user
@@ -29,7 +30,8 @@ def rename() -> Response:
     user, form = get_user(signed_in().id), NameForm()
 
     def act() -> Response:
-        rename_user(user.id, form.name.data or "", actor=current_actor(), now=utcnow())
+        with few_taken():
+            rename_user(user.id, form.name.data or "", actor=current_actor(), now=utcnow())
         return _saved()
 
     return answer_form(form, act, lambda: _page(user, name_form=form))

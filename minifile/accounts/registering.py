@@ -5,6 +5,7 @@ from flask import Response, flash, make_response, render_template, url_for
 from minifile.accounts.blueprint import bp
 from minifile.accounts.confirming import ask_to_confirm
 from minifile.accounts.forms import AddressForm, InvitedForm, RegisterForm
+from minifile.accounts.guessing import few_taken
 from minifile.accounts.mailing import check_mail_rate
 from minifile.errors import LinkNotFound
 from minifile.identity import BY_INSTANCE
@@ -41,7 +42,8 @@ def accept(token: str) -> Response:
     def act() -> Response:
         name, password = form.name.data or "", form.password.data or ""
         email = form.email.data if isinstance(form, RegisterForm) else None
-        user = accept_invitation(token, name, password, now=utcnow())
+        with few_taken():
+            user = accept_invitation(token, name, password, now=utcnow())
         return _welcome(user, email)
 
     return answer_form(form, act, lambda: _page(form, found))
@@ -69,7 +71,9 @@ def create() -> Response:
     def act() -> Response:
         rates, who = current_rates(), visitor_network()
         rates.check(REGISTRATIONS, who)
-        user = create_user(form.name.data or "", password=form.password.data or "", now=utcnow())
+        name, password = form.name.data or "", form.password.data or ""
+        with few_taken():
+            user = create_user(name, password=password, now=utcnow())
         rates.count(REGISTRATIONS, who)
         return _welcome(user, None)
 

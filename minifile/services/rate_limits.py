@@ -55,6 +55,7 @@ OIDC_SIGN_INS = "sign-ins begun"
 REPORTS = "reports"
 MAILS = "mails asked for"
 REGISTRATIONS = "accounts made"
+TAKEN_NAMES = "names that are taken"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
@@ -69,6 +70,7 @@ WINDOWS = {
     REPORTS: timedelta(hours=1),
     MAILS: timedelta(hours=1),
     REGISTRATIONS: timedelta(hours=1),
+    TAKEN_NAMES: timedelta(minutes=10),
 }
 
 

@@ -167,6 +167,22 @@ def test_nobody_makes_accounts_without_end(make_app: Callable[..., Flask]):
     assert found(app, "Carol") is None
 
 
+def test_nobody_tries_out_which_names_are_taken(make_app: Callable[..., Flask]):
+    app = make_app(registration="open", rate_taken_names=2)
+    make_user(app, "Robert")
+    alice = enter(app, "Alice")
+    visitor = Person(app, browser(app, "198.51.100.7"))
+
+    renamed = [
+        alice.send("/account/name", page="/account/", name=name).status_code
+        for name in ("Robert", "Alicia", "ROBERT", "robert", "Alix")
+    ]
+    made = [visitor.send("/register", **{**NAMED, "name": "Robert"}).status_code for _ in range(3)]
+
+    assert renamed == [422, 303, 422, 429, 429]
+    assert made == [422, 422, 429]
+
+
 def test_where_mail_is_sent_registering_tells_nobody_whose_address_it_is(
     sending: Flask, mailbox: Mailbox
 ):
