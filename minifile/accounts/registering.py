@@ -6,7 +6,7 @@ from minifile.accounts.blueprint import bp
 from minifile.accounts.confirming import ask_to_confirm
 from minifile.accounts.forms import AddressForm, InvitedForm, RegisterForm
 from minifile.accounts.guessing import few_taken
-from minifile.accounts.mailing import check_mail_rate
+from minifile.accounts.mailing import check_mail_rate, is_flooded
 from minifile.errors import LinkNotFound
 from minifile.identity import BY_INSTANCE
 from minifile.services.invitations import (
@@ -92,6 +92,8 @@ def _ask_address(form: AddressForm) -> Response:
 
 def _answer_address(email: str) -> None:
     """Send an invitation, or a word that there is an account. Raises BadOption for no address."""
+    if is_flooded(email):
+        return
     if find_user(email) is not None:
         mail_known_address(email, "/reset")
         return

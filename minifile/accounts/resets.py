@@ -4,7 +4,7 @@ from flask import Response, flash, make_response, render_template, url_for
 
 from minifile.accounts.blueprint import bp
 from minifile.accounts.forms import AskResetForm, ResetForm
-from minifile.accounts.mailing import check_mail_rate
+from minifile.accounts.mailing import check_mail_rate, is_flooded
 from minifile.errors import BadOption
 from minifile.identity import BY_INSTANCE
 from minifile.services.password_resets import LIFETIME, find_reset, make_reset, use_reset
@@ -64,6 +64,8 @@ def _mail_reset(name: str) -> None:
     """Make a reset and mail it, if there is such a user who can be reached and may sign in."""
     user = find_user(name)
     if user is None or user.email is None or user.disabled_at is not None:
+        return
+    if is_flooded(user.email):
         return
     token = make_reset(user.id, lifetime=LIFETIME, actor=BY_INSTANCE, now=utcnow())
     # The address may have been changed since: then to the new one, or the reset has ended.

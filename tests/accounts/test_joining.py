@@ -297,6 +297,24 @@ def test_nobody_floods_a_mailbox(sending: Flask, mailbox: Mailbox):
     assert [answer.status_code for answer in answers] == [200] * 10 + [429]
 
 
+def test_a_mailbox_is_not_flooded_by_who_is_named_in_many_ways(
+    make_app: Callable[..., Flask], mailbox: Mailbox
+):
+    app = make_app(mail_url=mailbox.url, rate_mails=2, **SENDING)
+    make_user(app, "Alice", email="alice@example.org")
+
+    answers = [
+        Person(app, browser(app, f"198.51.100.{n}")).send("/reset", name=name).status_code
+        for n, name in enumerate(
+            ["alice", "A lice", "al ice", "alice@example.org", "ALICE@example.org"]
+        )
+    ]
+    background.finish()
+
+    assert answers == [200, 200, 429, 200, 200]
+    assert len(mailbox.mails) == 2
+
+
 def test_the_address_in_a_mail_is_the_sites_own_whatever_host_was_asked(
     sending: Flask, mailbox: Mailbox
 ):
