@@ -139,6 +139,7 @@ class PasswordForm(StrictForm):
     old = _old_password("Old password")
     password = _new_password()
     again = _again("password")
+    revoke_tokens = BooleanField("Revoke my API tokens, too")
 
 
 class EndSessionForm(StrictForm):

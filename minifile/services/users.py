@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from minifile.errors import LastAdmin, NotFound, Taken
 from minifile.extensions import db, write_transaction
 from minifile.identity import Actor, Allowance, UserRole
-from minifile.models import PasswordReset, User
+from minifile.models import ApiToken, PasswordReset, User
 from minifile.policy.identity import (
     as_text,
     check_new_password,
@@ -145,9 +145,18 @@ def list_users(search: str = "", *, limit: int = 50, offset: int = 0) -> list[Us
 
 
 def change_password(
-    user_id: int, password: str, *, actor: Actor, now: datetime, keep_session: int | None = None
+    user_id: int,
+    password: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    keep_session: int | None = None,
+    revokes_tokens: bool = False,
 ) -> None:
-    """Set a new password and end every session of the user but `keep_session`, and every reset."""
+    """Set a new password and end every session of the user but `keep_session`, and every reset.
+
+    With `revokes_tokens` the API tokens go, too.
+    """
     user = get_user(user_id)
     check_new_password(password, [user.name, user.email or ""])
     password_hash = hash_password(password)
@@ -155,6 +164,9 @@ def change_password(
         lock_user(session, user_id).password_hash = password_hash
         delete_sessions(session, user_id, but=keep_session)
         session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
+        if revokes_tokens:
+            session.execute(delete(ApiToken).where(ApiToken.user_id == user_id))
+            record(session, actor, "token.revoke_all", user_id, now=now)
         record(session, actor, "user.password", user_id, now=now)
 
 

@@ -11,6 +11,7 @@ from accounts.conftest import NEW_PASSWORD, PASSWORD, Person, enter, make_user
 from cast import form, kept_bytes, row_counts
 from conftest import FIREFOX, browser, shell
 from flask import Flask
+from people import with_token
 from sqlalchemy import select
 
 from minifile.extensions import db
@@ -125,6 +126,19 @@ def test_a_new_password_ends_all_other_sessions(app: Flask, alice: Person, again
     assert not other.is_signed_in
     assert other.sign_in(PASSWORD).status_code == 401
     assert other.sign_in(NEW_PASSWORD).status_code == 303
+
+
+@pytest.mark.parametrize(("box", "left"), [({}, 200), ({"revoke_tokens": "y"}, 401)])
+def test_a_new_password_revokes_the_tokens_where_that_is_asked_for(
+    app: Flask, alice: Person, box: dict[str, str], left: int
+):
+    assert alice.user is not None
+    script = with_token(app, alice.user)
+    new = {"password": NEW_PASSWORD, "again": NEW_PASSWORD}
+
+    assert alice.send("/account/password", old=PASSWORD, **new, **box).status_code == 303
+
+    assert script.get("/api/v1/links").status_code == left
 
 
 @pytest.mark.parametrize(
