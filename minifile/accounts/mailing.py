@@ -1,8 +1,8 @@
 """How many mails a visitor may cause, and a mailbox gets."""
 
 from minifile.errors import TooManyTries
-from minifile.policy.identity import MAX_EMAIL, email_key, name_key
 from minifile.services.rate_limits import MAILS
+from minifile.services.users import asked_key
 from minifile.web.current import current_rates, visitor_network
 
 
@@ -12,8 +12,7 @@ def check_mail_rate(to: str) -> None:
     By the visitor and by the one who is named, however it is written; it counts for a name that
     nobody has as well, and so tells nothing.
     """
-    asked = to.strip()[:MAX_EMAIL]
-    rates, who = current_rates(), email_key(asked) if "@" in asked else name_key(asked)
+    rates, who = current_rates(), asked_key(to)
     rates.check(MAILS, visitor_network())
     rates.check(MAILS, "to", who)
     rates.count(MAILS, visitor_network())
@@ -26,7 +25,7 @@ def is_flooded(email: str) -> bool:
     To be asked where the visitor does not wait: the answer would tell whose mailbox it is.
     """
     try:
-        current_rates().take(MAILS, "mailbox", email_key(email))
+        current_rates().take(MAILS, "mailbox", asked_key(email))
     except TooManyTries:
         return True
     return False

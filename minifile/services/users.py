@@ -111,9 +111,14 @@ def find_user(name_or_email: str) -> UserRecord | None:
 
 def find_row(name_or_email: str) -> User | None:
     """Return the row of a name or an address. A name never holds an @."""
+    column = User.email_key if "@" in name_or_email else User.name_key
+    return db.session.scalar(select(User).where(column == asked_key(name_or_email)))
+
+
+def asked_key(name_or_email: str) -> str:
+    """Return what a name or an address is found by."""
     text = name_or_email.strip()[:MAX_ASKED]
-    wanted = User.email_key == email_key(text) if "@" in text else User.name_key == name_key(text)
-    return db.session.scalar(select(User).where(wanted))
+    return email_key(text) if "@" in name_or_email else name_key(text)
 
 
 # Longer texts are nobody's name or address.
