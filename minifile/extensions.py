@@ -11,7 +11,6 @@ import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cache
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -189,7 +188,7 @@ def writers_turn(engine: Engine) -> Iterator[None]:
     hundred times longer than a transaction takes.
     """
     with _writers:
-        descriptor = _turn_file(f"{engine.url.database}-turn", os.getpid())
+        descriptor = _turn_file(f"{engine.url.database}-turn")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
             yield
@@ -197,10 +196,23 @@ def writers_turn(engine: Engine) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-@cache
-def _turn_file(path: str, _process: int) -> int:
-    """Open the lock's file once in a process: what a fork inherits would be the same lock."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+# The lock's files by path and process: what a fork inherits would be the same lock.
+_turn_files: dict[tuple[str, int], int] = {}
+
+
+def _turn_file(path: str) -> int:
+    """Open the lock's file once in a process."""
+    known = path, os.getpid()
+    if known not in _turn_files:
+        _turn_files[known] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return _turn_files[known]
+
+
+def close_turn_file(engine: Engine) -> None:
+    """Close the lock's file of an engine that is not used any more."""
+    descriptor = _turn_files.pop((f"{engine.url.database}-turn", os.getpid()), None)
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def _start(session: Session, *, durable: bool) -> None:

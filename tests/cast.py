@@ -98,6 +98,17 @@ def fetch(client: FlaskClient, path: str, **request: Any) -> TestResponse:
     return client.get(path, buffered=True, **request)
 
 
+def form_token(page: TestResponse) -> str:
+    """Return the token that the forms of a page carry, "" where there is no form."""
+    return page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+def press(client: FlaskClient, page: str, action: str, /, **fields: str) -> TestResponse:
+    """Open a page and send one of its forms, with its token."""
+    token = form_token(client.get(page))
+    return client.post(action, data={"csrf_token": token, **fields})
+
+
 def stored_link(app: Flask, code: str) -> Link:
     """Return the row of a link as it is now, with its files."""
     with app.app_context():

@@ -23,7 +23,7 @@ from werkzeug.routing import Rule
 
 from minifile import create_app
 from minifile.cli.db import upgrade_database
-from minifile.extensions import db
+from minifile.extensions import close_turn_file, db
 from minifile.services import passwords
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
@@ -165,6 +165,7 @@ def dispose(app: Flask) -> None:
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
+        close_turn_file(db.engine)
     app.extensions["minifile"].rates.close()
 
 

@@ -45,6 +45,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _close_private_links()
     _let_audit_entries_go()
     for table, column in _INDEXES:
         op.drop_index(f"ix_{table}_{column}", table_name=table)
@@ -57,6 +58,27 @@ def downgrade() -> None:
                 batch.drop_column(column.name)
     for table in reversed(_TABLES):
         op.drop_table(table)
+
+
+def _close_private_links() -> None:
+    """End what the older version would open to everybody: it knows no private link and no child."""
+    for statement in _CLOSING:
+        op.execute(statement)
+
+
+_CLOSING = (
+    "DELETE FROM delivery WHERE slot_id IN"
+    " (SELECT slot.id FROM slot JOIN link ON link.id = slot.link_id"
+    " WHERE link.parent_id IS NOT NULL)",
+    "DELETE FROM slot WHERE link_id IN (SELECT id FROM link WHERE parent_id IS NOT NULL)",
+    "DELETE FROM browser_access WHERE link_id IN (SELECT id FROM link WHERE parent_id IS NOT NULL)",
+    "DELETE FROM report WHERE link_id IN (SELECT id FROM link WHERE parent_id IS NOT NULL)",
+    "DELETE FROM link WHERE parent_id IS NOT NULL",
+    "UPDATE link SET state = 'revoked', undo_until = NULL WHERE is_private AND state = 'open'",
+    # What is on its way would become a public link.
+    "UPDATE partial_upload SET state = 'deleting'"
+    " WHERE state <> 'joined' AND (is_private OR file_request_id IS NOT NULL)",
+)
 
 
 def _columns(table: str) -> list[sa.Column[Any]]:

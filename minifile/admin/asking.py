@@ -1,14 +1,10 @@
-"""What is asked for in the query of an address: words, pages, days."""
+"""What is asked for in the query of an address: words and days."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from flask import request
 
 from minifile.errors import BadOption
-
-T = TypeVar("T")
 
 _LONGEST = 300
 
@@ -16,13 +12,6 @@ _LONGEST = 300
 def asked(name: str) -> str:
     """Return the words of a field; what no database keeps is left out."""
     return request.args.get(name, "")[:_LONGEST].replace("\0", "").strip()
-
-
-def asked_page() -> int:
-    """Return the number of the page, the first for what is none."""
-    value = request.args.get("page", "")
-    is_number = value.isascii() and value.isdigit() and len(value) < 7
-    return max(1, int(value)) if is_number else 1
 
 
 def asked_day(name: str) -> datetime | None:
@@ -42,8 +31,3 @@ def end_of(day: datetime | None) -> datetime | None:
         return None if day is None else day + timedelta(days=1)
     except OverflowError:
         raise BadOption("Write a day like 2026-11-25.") from None
-
-
-def cut(found: Sequence[T], size: int) -> tuple[Sequence[T], bool]:
-    """Return a page of what was found, and whether more follows."""
-    return found[:size], len(found) > size

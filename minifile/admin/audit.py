@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from flask import Response, make_response, render_template, stream_with_context
 
-from minifile.admin.asking import asked, asked_day, asked_page, cut, end_of
+from minifile.admin.asking import asked, asked_day, end_of
 from minifile.admin.blueprint import bp
 from minifile.errors import BadOption
 from minifile.services.audit_log import (
@@ -16,6 +16,7 @@ from minifile.services.audit_log import (
 )
 from minifile.services.audit_writing import csv_lines, json_lines
 from minifile.services.users import find_user
+from minifile.web.paging import asked_page, cut
 
 _FIELDS = ("actor", "action", "since", "until")
 # Who is no user, by the word for it.

@@ -2,7 +2,6 @@
 
 from flask import Response, flash, render_template, request, url_for
 
-from minifile.admin.asking import asked_page, cut
 from minifile.admin.blueprint import bp
 from minifile.admin.forms import BlockForm, UnblockForm
 from minifile.admin.links import in_words
@@ -11,6 +10,7 @@ from minifile.services.takedowns import Takedown, block
 from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, current_storage, utcnow
 from minifile.web.forms import answer_form
+from minifile.web.paging import asked_page, cut
 
 
 @bp.get("/digests")

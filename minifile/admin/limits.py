@@ -7,9 +7,9 @@ from datetime import timedelta
 from minifile.errors import BadOption
 from minifile.identity import NO_LIMIT, Allowance
 from minifile.units import parse_size, read_duration, write_duration
+from minifile.values import ENDLESS
 
 _NONE = "none"
-_MOST = 2**62
 _EXACT = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -78,6 +78,6 @@ def _lifetime(text: str) -> timedelta | None:
 
 
 def _checked(number: object) -> int:
-    if not isinstance(number, int) or not 0 <= number < _MOST:
+    if not isinstance(number, int) or not 0 <= number < ENDLESS:
         raise BadOption("That limit is out of range; write none for no limit.")
     return number

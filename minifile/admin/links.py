@@ -2,7 +2,7 @@
 
 from flask import Response, flash, render_template, url_for
 
-from minifile.admin.asking import asked, asked_page, cut
+from minifile.admin.asking import asked
 from minifile.admin.blueprint import bp
 from minifile.admin.forms import ActForm, TakedownForm
 from minifile.services.link_search import PAGE, STANDINGS, inspect_link, search_links
@@ -12,6 +12,7 @@ from minifile.units import plural
 from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, current_storage, utcnow
 from minifile.web.forms import answer_form
+from minifile.web.paging import asked_page, cut
 
 
 @bp.get("/links")

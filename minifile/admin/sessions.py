@@ -2,7 +2,6 @@
 
 from flask import Response, flash, render_template, url_for
 
-from minifile.admin.asking import asked_page, cut
 from minifile.admin.blueprint import bp
 from minifile.admin.forms import SessionForm
 from minifile.services.session_list import PAGE, list_all_sessions
@@ -12,6 +11,7 @@ from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, current_session_times, require_admin, utcnow
 from minifile.web.forms import answer_form
 from minifile.web.ids import read_id
+from minifile.web.paging import asked_page, cut
 
 
 @bp.get("/sessions")

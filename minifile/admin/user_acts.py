@@ -27,6 +27,8 @@ from minifile.web.addresses import see_other
 from minifile.web.current import current_actor, current_storage, public_url, utcnow
 from minifile.web.forms import answer_form
 
+_LIMITS = tuple(Allowance.__dataclass_fields__)
+
 
 @bp.post("/users/<row:user_id>/role")
 def set_role(user_id: int) -> Response:
@@ -51,9 +53,6 @@ def set_limits(user_id: int) -> Response:
         return _done(user_id, f"Saved.{_on_usage(user, limits)}")
 
     return answer_form(form, act, lambda: user_page(user, limits_form=form))
-
-
-_LIMITS = tuple(Allowance.__dataclass_fields__)
 
 
 def _on_usage(user: UserRecord, limits: Allowance) -> str:

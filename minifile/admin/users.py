@@ -2,7 +2,7 @@
 
 from flask import Response, flash, make_response, render_template, url_for
 
-from minifile.admin.asking import asked, asked_page, cut
+from minifile.admin.asking import asked
 from minifile.admin.blueprint import bp
 from minifile.admin.forms import ActForm, DeleteUserForm, InviteForm, LimitsForm, RoleForm
 from minifile.admin.limits import limit_texts
@@ -23,6 +23,7 @@ from minifile.web.current import (
 )
 from minifile.web.forms import answer_form
 from minifile.web.letters import mail_invitation
+from minifile.web.paging import asked_page, cut
 
 PAGE = 50
 

@@ -1,5 +1,6 @@
 """The routes of /api/v1: a token, one service call, JSON."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from flask import Blueprint, Response, g, request
@@ -115,22 +116,20 @@ def update_user(user_id: int) -> Response:
         user_id,
         role=None if patch.role is None else UserRole(patch.role),
         is_disabled=patch.disabled,
-        limits=None if patch.limits is None else _allowance(patch.limits),
+        limits=None if patch.limits is None else _allowance(user_id, patch.limits),
         actor=actor,
         now=now,
     )
     return _json(answers.user(get_user(user_id), now=now))
 
 
-def _allowance(limits: LimitsPatch) -> Allowance:
-    seconds = limits.max_lifetime_seconds
-    return Allowance(
-        max_file_size=limits.max_file_size,
-        quota=limits.quota,
-        max_links=limits.max_links,
-        max_lifetime=None if seconds is None else timedelta(seconds=seconds),
-        daily_upload=limits.daily_upload,
-    )
+def _allowance(user_id: int, patch: LimitsPatch) -> Allowance:
+    """Return the user's own limits with what the body names of them."""
+    named = patch.model_dump(exclude_unset=True)
+    if "max_lifetime_seconds" in named:
+        seconds = named.pop("max_lifetime_seconds")
+        named["max_lifetime"] = None if seconds is None else timedelta(seconds=seconds)
+    return replace(get_user(user_id).limits, **named)
 
 
 def _found(code: str, scope: Scope) -> LinkRecord:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from minifile.values import ENDLESS
+
 Text500 = Annotated[str, StringConstraints(max_length=500)]
 
 
@@ -25,13 +27,16 @@ class LinkPatch(_Incoming):
 
 
 class LimitsPatch(_Incoming):
-    """What one user may have: null follows the role, -1 is without a limit; sizes in bytes."""
+    """What one user may have: null follows the role, -1 is without a limit; sizes in bytes.
 
-    max_file_size: Annotated[int, Field(ge=-1, le=2**62)] | None = None
-    quota: Annotated[int, Field(ge=-1, le=2**62)] | None = None
-    max_links: Annotated[int, Field(ge=-1, le=2**62)] | None = None
+    What is left out stays as it is.
+    """
+
+    max_file_size: Annotated[int, Field(ge=-1, le=ENDLESS)] | None = None
+    quota: Annotated[int, Field(ge=-1, le=ENDLESS)] | None = None
+    max_links: Annotated[int, Field(ge=-1, le=ENDLESS)] | None = None
     max_lifetime_seconds: Annotated[int, Field(ge=-1, le=100 * 365 * 86_400)] | None = None
-    daily_upload: Annotated[int, Field(ge=-1, le=2**62)] | None = None
+    daily_upload: Annotated[int, Field(ge=-1, le=ENDLESS)] | None = None
 
 
 class UserPatch(_Incoming):

@@ -9,6 +9,7 @@ from minifile.identity import NO_LIMIT
 from minifile.services.schema import check_schema, has_every_migration
 from minifile.services.users import UserRecord, find_user
 from minifile.units import parse_size, read_duration
+from minifile.values import ENDLESS
 from minifile.web.current import current_application, current_instance, current_settings
 
 
@@ -74,6 +75,6 @@ def ready_database() -> None:
 def _number(value: str, kind: str) -> int:
     number = parse_size(value) if kind == "size" else int(value)
     assert isinstance(number, int)
-    if not 0 <= number < 2**62:
+    if not 0 <= number < ENDLESS:
         raise ValueError(f"{value!r} is out of range")
     return number

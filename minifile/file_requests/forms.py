@@ -20,19 +20,11 @@ from minifile.services.file_requests import RequestFields
 from minifile.services.request_rows import RequestRecord
 from minifile.services.uploads import parse_lifetime
 from minifile.units import duration_in_words, parse_size, split, write_duration
+from minifile.web.forms import strip, with_plain_newlines
 
 _OPEN_FOR = tuple(timedelta(days=days) for days in (1, 7, 30, 90))
 DEFAULT_OPEN = timedelta(days=7)
 _CHOICES = [(write_duration(length), duration_in_words(length)) for length in _OPEN_FOR]
-
-
-def _strip(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
-
-
-def _with_plain_newlines(value: object) -> object:
-    # A textarea counts a line break as one character and sends two.
-    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
 
 
 def refuse_unknown(*known: str) -> None:
@@ -47,7 +39,7 @@ class RequestForm(FlaskForm):
 
     title = StringField(
         "Title",
-        filters=[_strip],
+        filters=[strip],
         validators=[
             DataRequired("Say what you ask for."),
             Length(max=200, message="A title has at most 200 characters."),
@@ -56,34 +48,34 @@ class RequestForm(FlaskForm):
     )
     text = TextAreaField(
         "What the senders should know",
-        filters=[_with_plain_newlines],
+        filters=[with_plain_newlines],
         validators=[Length(max=4000, message="The text has at most 4,000 characters.")],
         render_kw={"rows": 4},
     )
     allowed_types = StringField(
         "Types of files",
-        filters=[_strip],
+        filters=[strip],
         render_kw={"placeholder": "any type", "autocomplete": "off", "spellcheck": "false"},
     )
     max_files = StringField(
         "Files in all",
-        filters=[_strip],
+        filters=[strip],
         render_kw={"inputmode": "numeric", "placeholder": "no limit", "autocomplete": "off"},
     )
     max_file_size = StringField(
         "Size of a file",
-        filters=[_strip],
+        filters=[strip],
         render_kw={"placeholder": "no limit of its own", "autocomplete": "off"},
     )
     max_size = StringField(
         "Size in all",
-        filters=[_strip],
+        filters=[strip],
         render_kw={"placeholder": "no limit of its own", "autocomplete": "off"},
     )
     expires_in = SelectField("Open for", default=write_duration(DEFAULT_OPEN))
     custom_expires_in = StringField(
         "Or open for",
-        filters=[_strip],
+        filters=[strip],
         render_kw={"placeholder": "36h or 10d", "autocomplete": "off"},
     )
     password = PasswordField(

@@ -41,6 +41,7 @@ from minifile.web.current import (
     utcnow,
     visitor_network,
 )
+from minifile.web.paging import asked_page, cut
 from minifile.web.qr import qr_markup
 
 bp = Blueprint("file_requests", __name__, url_prefix="/account/requests")
@@ -49,14 +50,9 @@ bp = Blueprint("file_requests", __name__, url_prefix="/account/requests")
 @bp.get("/")
 def index() -> str:
     """List the file requests of who is signed in."""
-    account, page = require_account(Scope.MANAGE), _page_number()
-    found = list_requests(account, page=page, now=utcnow())
-    return render_template(
-        "file_requests/index.html",
-        requests=found[:PAGE],
-        page=page,
-        has_more=len(found) > PAGE,
-    )
+    account, page = require_account(Scope.MANAGE), asked_page()
+    found, has_more = cut(list_requests(account, page=page, now=utcnow()), PAGE)
+    return render_template("file_requests/index.html", requests=found, page=page, has_more=has_more)
 
 
 @bp.get("/new")
@@ -88,8 +84,8 @@ def create() -> Response:
 @bp.get("/<code:request_code>")
 def show(request_code: str) -> Response:
     """Show a file request and what was handed in; that counts as seen from then on."""
-    found, page, now = _own(request_code), _page_number(), utcnow()
-    submissions = list_submissions(found, page=page, now=now)
+    found, page, now = _own(request_code), asked_page(), utcnow()
+    submissions, has_more = cut(list_submissions(found, page=page, now=now), SUBMISSIONS)
     address = public_url() + url_for("submissions.show", request_code=found.code)
     response = make_response(
         render_template(
@@ -100,14 +96,14 @@ def show(request_code: str) -> Response:
             standing=standing_of_request(found.closed_at, found.expires_at, now),
             room=read_room(found, now),
             limits=limits_of_request(found),
-            submissions=submissions[:SUBMISSIONS],
+            submissions=submissions,
             page=page,
-            has_more=len(submissions) > SUBMISSIONS,
+            has_more=has_more,
             form=SendForm(),
         )
     )
     if request.method == "GET":
-        mark_seen(submissions[:SUBMISSIONS], now=now)
+        mark_seen(submissions, now=now)
     return response
 
 
@@ -170,12 +166,6 @@ def delete(request_code: str, submission_id: int) -> Response:
 def _own(code: str) -> RequestRecord:
     account = require_account(Scope.MANAGE)
     return find_own_request(code, account, visitor_network(), rates=current_rates())
-
-
-def _page_number() -> int:
-    asked = request.args.get("page", "1")
-    is_number = asked.isascii() and asked.isdigit() and len(asked) < 7
-    return max(1, int(asked)) if is_number else 1
 
 
 def _check_button() -> None:

@@ -14,15 +14,8 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, Length, Optional, Regexp
 
-
-def strip(value: object) -> object:
-    # Filters also see what the form is made with, such as a limit that is an int.
-    return value.strip() if isinstance(value, str) else value
-
-
-def with_plain_newlines(value: object) -> object:
-    # A textarea counts a line break as one character and sends two.
-    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+from minifile.web.forms import strip, with_plain_newlines
+from minifile.web.ids import read_id
 
 
 class PageForm(FlaskForm):
@@ -97,8 +90,7 @@ class _FileForm(PageForm):
     @property
     def chosen_file(self) -> int:
         """The id of the file that was meant; 0, which no file has, where none can be."""
-        sent = self.file_id.data or ""
-        return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 19 else 0
+        return read_id(self.file_id.data)
 
 
 class RenameFileForm(_FileForm):

@@ -12,14 +12,25 @@ from minifile.web.current import current_rates, utcnow
 from minifile.web.letters import mail_child_link, sends_mail
 
 
+def check_mails(addresses: Collection[str]) -> None:
+    """Judge mails before anything is done that they are to tell of.
+
+    Raises BadOption where no mail is sent, and TooManyTries for an address that was written to
+    too often.
+    """
+    if not sends_mail():
+        raise BadOption("This site sends no mail. Copy the link and send it yourself.")
+    for address in addresses:
+        current_rates().check(MAILS, "to", address.strip().casefold())
+
+
 def mail_recipients(link: LinkRecord, ids: Collection[int], sender: str) -> None:
     """Send the recipients with these ids their links, in the background.
 
     Raises BadOption where no mail is sent, NotFound for a recipient who is none or was revoked,
     and TooManyTries for an address that was written to too often.
     """
-    if not sends_mail():
-        raise BadOption("This site sends no mail. Copy the link and send it yourself.")
+    check_mails([])
     recipients = read_sharing(link, now=utcnow()).recipients
     chosen = [each for each in recipients if each.id in ids and each.standing == "open"]
     if len(chosen) < len(set(ids)):

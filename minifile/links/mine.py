@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import flash, render_template, request, url_for
-from werkzeug.datastructures import MultiDict
 
 from minifile.errors import BadOption, BadRequest
 from minifile.services.many_links import extend_links, revoke_links
@@ -22,9 +21,11 @@ from minifile.web.current import (
     current_rates,
     current_settings,
     current_visitor,
+    limits_for,
     utcnow,
 )
 from minifile.web.lifetimes import lifetime_choices
+from minifile.web.paging import asked_page, cut
 
 _SORTED_BY = {
     "newest": "newest first",
@@ -36,40 +37,35 @@ _SORTED_BY = {
 }
 
 
-def read_wanted(args: "MultiDict[str, str]") -> Wanted:
+def read_wanted() -> Wanted:
     """Return what an address asks for; what makes no sense is left out."""
+    args = request.args
     standing, sort = args.get("state", ""), args.get("sort", "")
     return Wanted(
         search=args.get("q", ""),
         standing=standing if standing in STANDINGS else "",
         sort=sort if sort in SORTS else SORTS[0],
-        page=read_page_number(args.get("page", "1")),
+        page=asked_page(),
     )
-
-
-def read_page_number(value: str) -> int:
-    """Return the number of a page, the first for what is none."""
-    is_number = value.isascii() and value.isdigit() and len(value) < 7
-    return max(1, int(value)) if is_number else 1
 
 
 def render_list(error: str | None = None) -> str:
     """Show a page of the links of who asks."""
     visitor, now = current_visitor(), utcnow()
-    wanted = read_wanted(request.args)
-    links = list_owned_links(visitor, wanted, now=now)
+    wanted = read_wanted()
+    links, has_more = cut(list_owned_links(visitor, wanted, now=now), PAGE)
     asked = {"q": wanted.search, "state": wanted.standing, "sort": wanted.sort}
     kept = {name: value for name, value in asked.items() if value and value != SORTS[0]}
     return render_template(
         "links/mine.html",
-        links=links[:PAGE],
+        links=links,
         totals=add_up_owned_links(visitor, now=now),
         wanted=wanted,
         standings=list(STANDINGS),
         sorts=_SORTED_BY,
         choices=lifetime_choices(current_settings(), current_limits()),
         asked=kept,
-        has_more=len(links) > PAGE,
+        has_more=has_more,
         error=error,
         is_signed_in=visitor.account is not None,
     )
@@ -100,7 +96,7 @@ def _extend(codes: list[str]) -> str:
     lifetime = parse_lifetime(request.form.get("expires_in", ""))
     count = extend_links(
         codes, current_visitor(), lifetime,
-        rates=current_rates(), limits=current_limits(), now=utcnow(),
+        rates=current_rates(), limits_for=limits_for, now=utcnow(),
     )  # fmt: skip
     return f"{plural(count, 'link')} kept longer."
 

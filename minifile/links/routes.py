@@ -8,7 +8,7 @@ from minifile.errors import BadOption
 from minifile.extensions import exempt_from_csrf
 from minifile.identity import Scope
 from minifile.links import adding, page
-from minifile.links.mine import act_on_ticked, read_page_number, render_list
+from minifile.links.mine import act_on_ticked, render_list
 from minifile.links.shared import shared_page
 from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
@@ -48,7 +48,7 @@ def act() -> Response:
 @bp.get("/shared")
 def shared() -> str:
     """List what others have shared with who is signed in."""
-    return shared_page(read_page_number(request.args.get("page", "1")))
+    return shared_page()
 
 
 @bp.get("/<code:code>")
@@ -83,8 +83,12 @@ def enter(code: str, owner_token: str) -> Response:
     link = _found(code, visitor, undoable=not is_json, scope=Scope.READ)
     if is_json:
         return state_as_json(link)
-    browser = current_visitor().browser
-    if browser is None:
+    visitor = current_visitor()
+    if visitor.account is not None and visitor.account.id == link.owner_id:
+        return see_other(url_for("links.show", code=code))
+    browser = visitor.browser
+    if browser is None or link.owner_id is not None:
+        # A user's link is not left to whoever uses the browser next.
         ensure_browser()
         return page.render(link, owner_token)
     remember_owner(link, browser, owner_token, now=utcnow())

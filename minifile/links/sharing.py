@@ -7,7 +7,7 @@ from flask_wtf import FlaskForm
 
 from minifile.errors import Forbidden
 from minifile.identity import Account, Scope
-from minifile.links.mailing import mail_recipients
+from minifile.links.mailing import check_mails, mail_recipients
 from minifile.links.sharing_forms import (
     GrantForm,
     MailRecipientForm,
@@ -87,6 +87,8 @@ class SharingForms:
         owner = _owner(link)
         addresses = read_names(self.recipient.addresses.data or "")
         code_length = current_limits().code_length
+        if self.recipient.by_mail.data:
+            check_mails(addresses)
         added = add_recipients(link, addresses, code_length=code_length, now=utcnow())
         said = f"{plural(len(added), 'recipient')} added."
         if not self.recipient.by_mail.data:

@@ -6,7 +6,8 @@ from flask import request
 from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 from wtforms.validators import AnyOf, DataRequired, Length
 
-from minifile.links.forms import PageForm, strip, with_plain_newlines
+from minifile.links.forms import PageForm
+from minifile.web.forms import strip, with_plain_newlines
 
 
 class _SharingForm(PageForm):

@@ -86,11 +86,11 @@ def finish_bundle(
     `options` win over those that came with the uploads. What is not complete besides those is
     deleted. Raises NotFound, UploadExpired, BadOption, UploadNotReady.
     """
-    check_options(options, limits=terms.limits)
     bundle_hash = token_hash(bundle)
     shares = find_shares(options, visitor.account, rates=terms.rates)
     members = members_of(bundle_hash, visitor, terms, now())
     terms = terms.of(members[0])
+    check_options(options, limits=terms.limits)
     complete_what_is_full(members, visitor, terms, now)
     password_hash = None if options.password is None else hash_password(options.password)
     dropped: list[PartialRecord] = []

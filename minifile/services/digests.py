@@ -18,7 +18,7 @@ from minifile.extensions import db, write_transaction
 from minifile.identity import Actor
 from minifile.models import BlockedDigest
 from minifile.services.audit import record
-from minifile.services.statements import Statement, reading
+from minifile.services.statements import Driver, Statement, reading
 
 PAGE = 50
 _REFUSED = "This file is not accepted here: the admin of this site has blocked it."
@@ -41,8 +41,13 @@ class BlockedRecord:
 def check_digest(sha256: str) -> None:
     """Raise ContentBlocked for a file that is not accepted."""
     with reading(db.engine) as driver:
-        if _BLOCKED.run(driver, digest=sha256):
-            raise ContentBlocked(_REFUSED)
+        check_digest_within(driver, sha256)
+
+
+def check_digest_within(driver: Driver, sha256: str) -> None:
+    """Raise ContentBlocked within the work that writes the file: its bytes may have waited."""
+    if _BLOCKED.run(driver, digest=sha256):
+        raise ContentBlocked(_REFUSED)
 
 
 def read_digest(text: str) -> str:

@@ -173,19 +173,6 @@ def list_requests(account: Account, *, page: int, now: datetime) -> list[OwnRequ
     return [_own(row, counts.get(row.id, (0, 0)), now) for row in rows]
 
 
-def count_new(account: Account, *, now: datetime) -> int:
-    """Return how many submissions of all file requests of a user they have not seen."""
-    query = (
-        select(func.count())
-        .select_from(Submission)
-        .join(FileRequest, FileRequest.id == Submission.file_request_id)
-        .join(Link, Link.id == Submission.link_id)
-        .where(FileRequest.owner_id == account.id, Submission.seen_at.is_(None))
-        .where(Link.state == LinkState.OPEN, Link.expires_at > now)
-    )
-    return db.session.scalar(query) or 0
-
-
 def standing_of_request(closed_at: datetime | None, expires_at: datetime, now: datetime) -> str:
     """Return in one word how a file request stands: `open`, `closed` or `expired`."""
     if closed_at is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from minifile.codes import new_token, token_hash
@@ -17,6 +17,7 @@ from minifile.extensions import db, write_transaction
 from minifile.identity import Actor
 from minifile.models import (
     ApiToken,
+    BrowserAccess,
     DailyUpload,
     FileRequest,
     Invitation,
@@ -116,10 +117,17 @@ def _move_links(user_id: int, fate: LinksFate, heir_id: int | None) -> int:
     count = 0
     for page in pages_until_gone(select(Link.id).where(is_theirs)):
         with unhurried_transaction(durable=True) as session:
+            is_whole = and_(Link.id.in_(page), Link.parent_id.is_(None))
+            count += session.scalar(select(func.count()).where(is_whole)) or 0
             session.execute(
                 update(PartialUpload)
                 .where(PartialUpload.link_id.in_(page))
                 .values(owner_id=heir_id)
+                .execution_options(synchronize_session=False)
+            )
+            session.execute(
+                delete(BrowserAccess)
+                .where(BrowserAccess.link_id.in_(page))
                 .execution_options(synchronize_session=False)
             )
             session.execute(
@@ -129,7 +137,6 @@ def _move_links(user_id: int, fate: LinksFate, heir_id: int | None) -> int:
                 .values(owner_id=heir_id, owner_token_hash=token_hash(new_token()))
                 .execution_options(synchronize_session=False)
             )
-        count += len(page)
     return count
 
 

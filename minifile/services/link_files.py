@@ -19,6 +19,7 @@ from minifile.policy.access import check_open
 from minifile.policy.limits import check_file_count, check_link_size
 from minifile.policy.names import number_equal_names
 from minifile.services.child_links import is_family, lock_children
+from minifile.services.digests import check_digest_within
 from minifile.services.links import lock_link
 from minifile.services.new_links import FILE_VALUES
 from minifile.services.orphans import delete_blob
@@ -112,6 +113,8 @@ def _insert(
         check_open(row, now)
         lock_children(session, row.id)
         added = _fitting(row.files, stored, limits, now)
+        for file in added:
+            check_digest_within(driver_of(session), file.sha256)
         last = max(file.position for file in row.files)
         session.add_all(_row(row, last + at, file) for at, file in enumerate(added, start=1))
         _open_completed_slots(session, row)

@@ -37,17 +37,22 @@ def extend_links(
     lifetime: timedelta,
     *,
     rates: RateLimits,
-    limits: Limits,
+    limits_for: Callable[[int | None], Limits],
     now: datetime,
 ) -> int:
     """Let those of the links that are the visitor's live for `lifetime` from now; return how many.
 
-    One that lives longer already stays as it is. Raises BadOption for a lifetime out of range.
+    One that lives longer already stays as it is, as does one whose owner may not let it live so
+    long (`limits_for` their id). Raises BadOption for a lifetime that the visitor may not choose.
     """
-    check_lifetime(lifetime, limits)
-    return _for_each(
-        codes, visitor, lambda link: extend_link(link, now + lifetime, now=now), rates, now
-    )
+    asker = None if visitor.account is None else visitor.account.id
+    check_lifetime(lifetime, limits_for(asker))
+
+    def extend(link: LinkRecord) -> None:
+        check_lifetime(lifetime, limits_for(link.owner_id))
+        extend_link(link, now + lifetime, now=now)
+
+    return _for_each(codes, visitor, extend, rates, now)
 
 
 def extend_link(link: LinkRecord, until: datetime, *, now: datetime) -> None:

@@ -6,14 +6,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from minifile.codes import new_code, token_hash
 from minifile.errors import CodeTaken, Forbidden
-from minifile.models import BrowserAccess, File, Link
+from minifile.models import BrowserAccess, File, Link, User
 from minifile.services.commits import commit
 from minifile.services.custom_codes import take_code
+from minifile.services.digests import check_digest_within
 from minifile.services.reservations import Reserved
 from minifile.services.statements import Driver, Statement, given
 from minifile.storage import Batch
@@ -43,6 +44,10 @@ _INSERT_ACCESS = Statement(
     insert(BrowserAccess).values(
         **given("browser_hash", "link_id", "created_at"), role=Role.OWNER.value
     )
+)
+
+_IS_DISABLED = Statement(
+    select(User.id).where(User.id == bindparam("user_id"), User.disabled_at.is_not(None))
 )
 
 
@@ -108,7 +113,12 @@ def commit_with_code(work: "CodedWork[T]", *, code_length: int, is_chosen: bool 
 
 
 def insert_link(driver: Driver, link: LinkRecord, owner_hash: str | None) -> LinkRecord:
-    """Write the rows of a link within the caller's work; `owner_hash` names the owner's browser."""
+    """Write the rows of a link within the caller's work; `owner_hash` names the owner's browser.
+
+    Raises Forbidden when the owner was disabled meanwhile, and ContentBlocked.
+    """
+    if link.owner_id is not None and _IS_DISABLED.run(driver, user_id=link.owner_id):
+        raise Forbidden("This account is disabled.")
     row = {name: getattr(link, name) for name in _LINK_VALUES}
     link_id = _INSERT_LINK.run(driver, **row)[0][0]
     files = [
@@ -123,7 +133,8 @@ def insert_link(driver: Driver, link: LinkRecord, owner_hash: str | None) -> Lin
 
 
 def insert_file(driver: Driver, link_id: int, position: int, file: FileRecord) -> FileRecord:
-    """Write the row of a file within the caller's work."""
+    """Write the row of a file within the caller's work. Raises ContentBlocked."""
+    check_digest_within(driver, file.sha256)
     row = {name: getattr(file, name) for name in FILE_VALUES}
     file_id = _INSERT_FILE.run(driver, link_id=link_id, position=position, **row)[0][0]
     return replace(file, id=file_id)

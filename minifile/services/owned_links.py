@@ -119,9 +119,12 @@ def _is_owned(visitor: Visitor) -> ColumnElement[bool]:
         owned.append(select(Link.id).where(Link.owner_id == visitor.account.id))
     if visitor.browser is not None:
         owned.append(
-            select(BrowserAccess.link_id).where(
+            select(BrowserAccess.link_id)
+            .join(Link, Link.id == BrowserAccess.link_id)
+            .where(
                 BrowserAccess.browser_hash == token_hash(visitor.browser),
                 BrowserAccess.role == Role.OWNER,
+                Link.owner_id.is_(None),
             )
         )
     if not owned:

@@ -10,26 +10,29 @@ from minifile.codes import token_hash
 from minifile.errors import Forbidden, LinkNotFound
 from minifile.extensions import db, write_transaction
 from minifile.identity import Account, Scope
-from minifile.models import BrowserAccess, Grant
+from minifile.models import BrowserAccess, Grant, User
 from minifile.values import LinkRecord, Role, Visitor
 
 
 def rights_of(visitor: Visitor, link: LinkRecord) -> frozenset[str]:
     """Return what the visitor has proved, by account, owner token or browser: `owner`, `unlocked`.
 
-    A token of the owner's account is an owner's proof for reading only if its scope is `read`.
+    A token of the owner's account is an owner's proof for reading only if its scope is `read`. What
+    a user made is no browser's, and its owner token proves nothing while the user is disabled.
     """
     rights: set[str] = set()
     account = visitor.account
     if account is not None and account.id == link.owner_id and account.may(Scope.READ):
         rights.add(Role.OWNER)
     if visitor.owner_token is not None and holds_owner_token(link, visitor.owner_token):
-        rights.add(Role.OWNER)
+        rights.update([Role.OWNER] if _may_act(link.owner_id) else [])
     if visitor.browser is not None:
         query = select(BrowserAccess.role).where(
             BrowserAccess.browser_hash == token_hash(visitor.browser),
             BrowserAccess.link_id == link.id,
         )
+        if link.owner_id is not None:
+            query = query.where(BrowserAccess.role != Role.OWNER)
         rights.update(db.session.scalars(query))
     return frozenset(rights)
 
@@ -77,6 +80,14 @@ def move_browser(old: str, new: str) -> None:
 def holds_owner_token(link: LinkRecord, owner_token: str) -> bool:
     """Compare the token in constant time."""
     return hmac.compare_digest(link.owner_token_hash, token_hash(owner_token))
+
+
+def _may_act(user_id: int | None) -> bool:
+    """Say whether what proves to be of this user counts: a disabled one does nothing."""
+    if user_id is None:
+        return True
+    query = select(User.id).where(User.id == user_id, User.disabled_at.is_(None))
+    return db.session.execute(query).first() is not None
 
 
 def remember_owner(link: LinkRecord, browser: str, owner_token: str, *, now: datetime) -> None:

@@ -60,8 +60,8 @@ def find_reset(token: str, *, now: datetime) -> UserRecord:
     return user
 
 
-def use_reset(token: str, password: str, *, revokes_tokens: bool, now: datetime) -> int:
-    """Set the new password, end all sessions, use the reset up, and return whose it was.
+def use_reset(token: str, password: str, *, revokes_tokens: bool, now: datetime) -> None:
+    """Set the new password, end all sessions, and use the reset up.
 
     With `revokes_tokens` the API tokens go, too. Raises BadOption, which leaves the reset as it
     was, and ResetOver.
@@ -80,7 +80,6 @@ def use_reset(token: str, password: str, *, revokes_tokens: bool, now: datetime)
             session.execute(delete(ApiToken).where(ApiToken.user_id == user.id))
             record(session, actor, "token.revoke_all", user.id, now=now)
         record(session, actor, "user.password", user.id, "by reset", now=now)
-    return user.id
 
 
 def _take(session: Session, token: str, now: datetime) -> bool:

@@ -35,7 +35,7 @@ from minifile.models import (
     User,
 )
 from minifile.services.statements import Driver, Statement, given, reading
-from minifile.units import size_in_words
+from minifile.units import plural, size_in_words
 from minifile.values import Limits, LinkState, PartialState
 
 # Held on PostgreSQL by who adds to what senders without an account use together.
@@ -77,14 +77,17 @@ def check_within(driver: Driver, limits: Limits, now: datetime) -> None:
         hold(driver, limits.holder)
         use = read_use(driver, limits.holder, now)
         nothing = replace(use, size_bytes=0, links=0, today_bytes=0)
-        check_use(nothing, limits, use.size_bytes, use.links)
+        # Nothing is uploaded by that.
+        of_all_days = replace(limits, daily_upload=None)
+        check_use(nothing, of_all_days, use.size_bytes, use.links)
 
 
 def check_use(use: QuotaUse, limits: Limits, size_bytes: int, links: int) -> None:
     """Raise QuotaExceeded when so much more would be too much. Nothing more always fits."""
     if links and limits.max_links is not None and use.links + links > limits.max_links:
         raise QuotaExceeded(
-            f"{limits.max_links} live links are allowed, and {use.links} are there."
+            f"{plural(limits.max_links, 'live link')} may be there at once, and there"
+            f" {'is' if use.links == 1 else 'are'} {use.links}."
             " Revoke one, or wait until one expires."
         )
     left = bytes_left(use, limits)

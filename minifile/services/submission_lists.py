@@ -14,6 +14,8 @@ from minifile.identity import Actor
 from minifile.models import FileRequest, Link, Submission, User
 from minifile.policy.names import FALLBACK_NAME, clean_filename, number_equal_names
 from minifile.services.audit import record
+from minifile.services.child_links import close_children, close_children_for_good
+from minifile.services.links import lock_link
 from minifile.services.records import read_made_link
 from minifile.services.request_rows import RequestRecord
 from minifile.services.statements import reading
@@ -152,12 +154,11 @@ def delete_submission(
         link_id = session.scalar(query)
         if link_id is None:
             raise NotFound("This file request has no such submission.")
-        session.execute(
-            update(Link)
-            .where(Link.id == link_id, Link.state != LinkState.DELETING)
-            .values(state=LinkState.REVOKED, closed_at=now, undo_until=None)
-            .execution_options(synchronize_session=False)
-        )
+        link = lock_link(link_id)
+        if link.state != LinkState.DELETING:
+            link.state, link.closed_at, link.undo_until = LinkState.REVOKED, now, None
+            close_children(session, link)
+            close_children_for_good(session, link.id)
         record(session, actor, "submission.delete", submission_id, now=now)
 
 

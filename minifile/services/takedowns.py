@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from minifile.errors import BadOption, NotFound
@@ -106,7 +106,7 @@ def revoke_as_admin(link_id: int, *, actor: Actor, now: datetime) -> None:
     Revoking twice is no error. Raises NotFound.
     """
     with write_transaction() as session:
-        rows = _lock(session, or_(Link.id == link_id, Link.parent_id == link_id))
+        rows = _lock_with_children(session, link_id)
         if _found(rows, link_id).state == LinkState.OPEN:
             record(session, actor, "link.revoke", link_id, now=now)
         for row in rows:
@@ -126,10 +126,15 @@ def check_reason(reason: str) -> str:
 def _lock_family(session: Session, link_id: int) -> list[Link]:
     """Hold the rows of a link, of its parent and of all children, in one order for all."""
     parent_id = session.scalar(select(Link.parent_id).where(Link.id == link_id))
-    root = parent_id or link_id
-    rows = _lock(session, or_(Link.id == root, Link.parent_id == root))
+    rows = _lock_with_children(session, parent_id or link_id)
     _found(rows, link_id)
     return rows
+
+
+def _lock_with_children(session: Session, root: int) -> list[Link]:
+    """Hold a link, then its children: who adds one holds the link, and is seen once it is held."""
+    held = _lock(session, Link.id == root)
+    return held + _lock(session, Link.parent_id == root)
 
 
 def _lock(session: Session, wanted: ColumnElement[bool]) -> list[Link]:
@@ -202,13 +207,6 @@ def _holders(digests: Sequence[str]) -> list[int]:
         .order_by(Link.id)
     )
     return list(db.session.scalars(query))
-
-
-def count_holders(sha256: str) -> int:
-    """Return how many links hold a file and are not taken down."""
-    query = select(func.count(Link.id.distinct())).join(File, File.link_id == Link.id)
-    query = query.where(File.sha256 == sha256, Link.takedown_reason.is_(None))
-    return db.session.scalar(query) or 0
 
 
 def _delete_bytes(links: Sequence[int], storage: Storage) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from minifile.codes import new_token, token_hash
@@ -71,9 +71,7 @@ def check_sign_in(
     return user.id
 
 
-def open_session(
-    user_id: int, *, user_agent: str, times: SessionTimes, now: datetime, via: str = "page"
-) -> str:
+def open_session(user_id: int, *, user_agent: str, times: SessionTimes, now: datetime) -> str:
     """Sign a user in and return the nonce for the cookie. Raises SignInRefused when disabled."""
     nonce = new_token()
     with write_transaction() as session:
@@ -91,7 +89,7 @@ def open_session(
                 user_agent=user_agent[:255].replace("\0", ""),
             )
         )
-        record(session, Actor(user_id, via), "session.open", user_id, now=now)
+        record(session, Actor(user_id, "page"), "session.open", user_id, now=now)
     return nonce
 
 
@@ -168,11 +166,6 @@ def purge_sessions(*, times: SessionTimes, now: datetime) -> int:
     with write_transaction(durable=False) as session:
         gone = session.scalars(delete(UserSession).where(is_over).returning(UserSession.id))
         return len(gone.all())
-
-
-def count_sessions() -> int:
-    """Return how many rows there are."""
-    return db.session.scalar(select(func.count()).select_from(UserSession)) or 0
 
 
 def _take_try(rates: RateLimits, key: str, address: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -21,9 +21,13 @@ from minifile.policy.identity import (
     name_key,
 )
 from minifile.services.admin_offers import withdraw_offers
+from minifile.services.allowances import own_allowance
 from minifile.services.audit import record
 from minifile.services.passwords import hash_password
 from minifile.services.user_sessions import delete_sessions
+
+# Longer texts are nobody's name or address.
+MAX_ASKED = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +123,6 @@ def asked_key(name_or_email: str) -> str:
     """Return what a name or an address is found by."""
     text = name_or_email.strip()[:MAX_ASKED]
     return email_key(text) if "@" in name_or_email else name_key(text)
-
-
-# Longer texts are nobody's name or address.
-MAX_ASKED = 300
 
 
 def has_users() -> bool:
@@ -235,7 +235,8 @@ def change_user(
 def _set_limits(row: User, limits: Allowance) -> None:
     row.max_file_size, row.quota = limits.max_file_size, limits.quota
     row.max_links, row.daily_upload = limits.max_links, limits.daily_upload
-    row.max_lifetime_seconds = _seconds(limits.max_lifetime)
+    lifetime = limits.max_lifetime
+    row.max_lifetime_seconds = None if lifetime is None else int(lifetime.total_seconds())
 
 
 def lock_user(session: Session, user_id: int) -> User:
@@ -260,7 +261,6 @@ def check_not_last_admin(session: Session, user_id: int) -> None:
 
 def as_record(row: User) -> UserRecord:
     """Return a row as a value."""
-    seconds = row.max_lifetime_seconds
     return UserRecord(
         id=row.id,
         name=row.name,
@@ -270,15 +270,5 @@ def as_record(row: User) -> UserRecord:
         disabled_at=row.disabled_at,
         signed_in_at=row.signed_in_at,
         has_password=row.password_hash is not None,
-        limits=Allowance(
-            max_file_size=row.max_file_size,
-            quota=row.quota,
-            max_links=row.max_links,
-            max_lifetime=None if seconds is None else timedelta(seconds=seconds),
-            daily_upload=row.daily_upload,
-        ),
+        limits=own_allowance(row),
     )
-
-
-def _seconds(lifetime: timedelta | None) -> int | None:
-    return None if lifetime is None else int(lifetime.total_seconds())

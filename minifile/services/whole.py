@@ -14,6 +14,7 @@ from minifile.services.bundles import enter
 from minifile.services.joining import Progress, join_if_due
 from minifile.services.new_links import commit_with_code
 from minifile.services.partials import Terms, insert_partial
+from minifile.services.quotas import check_fits
 from minifile.services.rate_limits import UPLOADS
 from minifile.services.receiving import Part
 from minifile.services.reservations import reserving
@@ -36,7 +37,9 @@ def store_whole(
     Raises as a plain upload does, and ChecksumMismatch; nothing is kept then.
     """
     incoming = Incoming(row.filename, row.declared_type, _chunks(part), row.length)
-    room = reserving(terms.limits, row.length, links=0 if bundle.files else 1, now=now)
+    # The first file of a bundle is known only when its row is written.
+    links = 0 if row.bundle_hash else 1
+    room = reserving(terms.limits, row.length, links=links, now=now)
     with room as reserved, terms.storage.batch() as batch:
         rules = Rules(terms.limits, terms.storage, None, reserved)
         file = store_file(incoming, batch, rules, bundle.size_bytes)
@@ -66,7 +69,9 @@ def store_whole(
 
 
 def _insert(driver: Driver, row: PartialRecord, code: str, terms: Terms, now: datetime) -> Progress:
-    enter(driver, row, terms, now)
+    entered = enter(driver, row, terms, now)
+    if entered is not None and not entered.files:
+        check_fits(driver, terms.limits, 0, 1, now)
     saved = replace(row, id=insert_partial(driver, row))
     made = join_if_due(driver, saved, code, terms=terms, now=now)
     if made is None:

@@ -1,4 +1,4 @@
-"""Forms that take what they ask for and nothing else, and how a page answers one."""
+"""Forms that take what they ask for and nothing else, and how a page answers one; filters."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -20,6 +20,18 @@ from minifile.web.negotiate import answer_format
 
 # What a form is shown again for, with the reason; anything else has a page of its own.
 _SHOWN = (BadOption, Conflict, SignInRefused, TooManyTries)
+
+
+def strip(value: object) -> object:
+    """Return a field's text without spaces around it, for its filters."""
+    # Filters also see what the form is made with, such as a limit that is an int.
+    return value.strip() if isinstance(value, str) else value
+
+
+def with_plain_newlines(value: object) -> object:
+    """Return a field's text with one character for a line break, and stripped."""
+    # A textarea counts a line break as one character and sends two.
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
 
 
 class StrictForm(FlaskForm):

@@ -1,7 +1,6 @@
 """Making an account by an invitation or by oneself, forgotten passwords, and the mails for it."""
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from mailbox import Mailbox, mail_server
@@ -9,10 +8,10 @@ from typing import Any
 
 import pytest
 import time_machine
-from accounts.conftest import NEW_PASSWORD, PASSWORD, Person, enter, make_user
-from cast import row_counts
+from cast import form_token, row_counts
 from conftest import browser
 from flask import Flask
+from people import NEW_PASSWORD, PASSWORD, Person, enter, make_user_with_password
 from services.making import at_once
 from sqlalchemy import select
 from wire import eventually
@@ -117,7 +116,7 @@ def test_a_made_up_invitation_is_an_unknown_address(stranger: Person):
 def test_what_will_not_do_is_said_and_the_invitation_holds_on(
     app: Flask, stranger: Person, fields: dict[str, str], words: str
 ):
-    make_user(app, "Robert")
+    make_user_with_password(app, "Robert")
     path = invited(app)
 
     refused = stranger.send(path, **{**NAMED, **fields})
@@ -169,7 +168,7 @@ def test_nobody_makes_accounts_without_end(make_app: Callable[..., Flask]):
 
 def test_nobody_tries_out_which_names_are_taken(make_app: Callable[..., Flask]):
     app = make_app(registration="open", rate_taken_names=2)
-    make_user(app, "Robert")
+    make_user_with_password(app, "Robert")
     alice = enter(app, "Alice")
     visitor = Person(app, browser(app, "198.51.100.7"))
 
@@ -186,7 +185,7 @@ def test_nobody_tries_out_which_names_are_taken(make_app: Callable[..., Flask]):
 def test_where_mail_is_sent_registering_tells_nobody_whose_address_it_is(
     sending: Flask, mailbox: Mailbox
 ):
-    make_user(sending, "Robert", email="robert@example.org")
+    make_user_with_password(sending, "Robert", email="robert@example.org")
     someone = Person(sending, browser(sending))
 
     known = someone.send("/register", email="robert@example.org")
@@ -222,7 +221,7 @@ def test_a_new_address_that_is_anothers_looks_like_one_that_is_free(
     sending: Flask, mailbox: Mailbox
 ):
     alice = enter(sending, "Alice", email="alice@example.org")
-    make_user(sending, "Robert", email="robert@example.org")
+    make_user_with_password(sending, "Robert", email="robert@example.org")
 
     answers = [
         alice.send("/account/email", page="/account/", email=email, password=PASSWORD)
@@ -270,9 +269,9 @@ def test_a_reset_is_mailed_and_changes_the_password_once(sending: Flask, mailbox
 def test_the_answer_to_who_asks_for_a_reset_is_always_the_same(
     sending: Flask, mailbox: Mailbox, name: str
 ):
-    make_user(sending, "Alice", email="alice@example.org")
-    make_user(sending, "Silent")
-    disabled = make_user(sending, "Disabled", email="disabled@example.org")
+    make_user_with_password(sending, "Alice", email="alice@example.org")
+    make_user_with_password(sending, "Silent")
+    disabled = make_user_with_password(sending, "Disabled", email="disabled@example.org")
     with sending.app_context():
         disable_user(disabled.id, actor=BY_SHELL, now=utcnow())
     someone = Person(sending, browser(sending))
@@ -287,7 +286,7 @@ def test_the_answer_to_who_asks_for_a_reset_is_always_the_same(
 
 
 def test_nobody_floods_a_mailbox(sending: Flask, mailbox: Mailbox):
-    make_user(sending, "Alice", email="alice@example.org")
+    make_user_with_password(sending, "Alice", email="alice@example.org")
 
     answers = [
         Person(sending, browser(sending, f"192.0.2.{n}")).send("/reset", name="alice@example.org")
@@ -301,7 +300,7 @@ def test_a_mailbox_is_not_flooded_by_who_is_named_in_many_ways(
     make_app: Callable[..., Flask], mailbox: Mailbox
 ):
     app = make_app(mail_url=mailbox.url, rate_mails=2, **SENDING)
-    make_user(app, "Alice", email="alice@example.org")
+    make_user_with_password(app, "Alice", email="alice@example.org")
 
     answers = [
         Person(app, browser(app, f"198.51.100.{n}")).send("/reset", name=name).status_code
@@ -318,14 +317,13 @@ def test_a_mailbox_is_not_flooded_by_who_is_named_in_many_ways(
 def test_the_address_in_a_mail_is_the_sites_own_whatever_host_was_asked(
     sending: Flask, mailbox: Mailbox
 ):
-    make_user(sending, "Alice", email="alice@example.org")
+    make_user_with_password(sending, "Alice", email="alice@example.org")
     someone = Person(sending, browser(sending))
     shown = someone.get("/reset", base_url="http://203.0.113.9/")
-    token = re.search(r'name="csrf_token" value="([^"]+)"', shown.text)
-    assert token is not None
-
     someone.client.post(
-        "/reset", data={"csrf_token": token[1], "name": "alice"}, base_url="http://203.0.113.9/"
+        "/reset",
+        data={"csrf_token": form_token(shown), "name": "alice"},
+        base_url="http://203.0.113.9/",
     )
 
     text = mailbox.only().get_content()
@@ -337,7 +335,7 @@ def test_a_mail_that_can_not_be_sent_breaks_nothing_and_names_nobody(
     sending: Flask, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ):
     mailbox.refuses = True
-    make_user(sending, "Alice", email="alice@example.org")
+    make_user_with_password(sending, "Alice", email="alice@example.org")
     someone = Person(sending, browser(sending))
 
     answer = someone.send("/reset", name="alice")
@@ -368,7 +366,7 @@ def reset_for(app: Flask, name: str = "Alice") -> str:
 def test_tokens_are_revoked_by_a_reset_unless_the_box_is_cleared(
     app: Flask, stranger: Person, ticked: bool, left: int
 ):
-    alice = make_user(app, "Alice")
+    alice = make_user_with_password(app, "Alice")
     with app.app_context():
         create_token(alice.id, "t", {Scope.READ}, lifetime=None, actor=BY_SHELL, now=utcnow())
     path = reset_for(app)
@@ -382,7 +380,7 @@ def test_tokens_are_revoked_by_a_reset_unless_the_box_is_cleared(
 
 
 def test_a_weak_password_leaves_the_reset_as_it_was(app: Flask, stranger: Person):
-    make_user(app, "Alice")
+    make_user_with_password(app, "Alice")
     path = reset_for(app)
 
     assert stranger.send(path, password="short", again="short").status_code == 422
@@ -392,7 +390,7 @@ def test_a_weak_password_leaves_the_reset_as_it_was(app: Flask, stranger: Person
 def test_a_reset_ends_with_its_time_with_another_one_and_with_the_user(
     app: Flask, stranger: Person
 ):
-    alice = make_user(app, "Alice")
+    alice = make_user_with_password(app, "Alice")
     old, new = reset_for(app), reset_for(app)
 
     assert stranger.get(old).status_code == 410

@@ -6,10 +6,10 @@ from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from accounts.conftest import PASSWORD, Person, make_user
 from conftest import browser
 from flask import Flask
 from identity_providers import IdentityProvider, set_claims
+from people import PASSWORD, Person, make_user_with_password
 from werkzeug.test import TestResponse
 
 from minifile.extensions import db
@@ -196,7 +196,7 @@ def test_the_address_of_a_user_who_is_here_lets_nobody_in_as_them(
     make_app: MakeApp, npm_provider: IdentityProvider
 ):
     app = make_app(**npm_provider.settings)
-    make_user(app, "Alice of old", email="Alice@Example.org")
+    make_user_with_password(app, "Alice of old", email="Alice@Example.org")
 
     person, answer = sign_in(app, npm_provider, "alice")
 
@@ -211,7 +211,7 @@ def test_the_name_of_a_user_who_is_here_lets_nobody_in_as_them(
     make_app: MakeApp, mock_provider: IdentityProvider
 ):
     app = make_app(**mock_provider.settings)
-    make_user(app, "Alice")
+    make_user_with_password(app, "Alice")
     set_claims(mock_provider, "1", preferred_username="alice")
     set_claims(mock_provider, "2", preferred_username="аlice", name="Cyrillic")
 
@@ -262,7 +262,7 @@ def test_role_and_quota_follow_the_claims(make_app: MakeApp, npm_provider: Ident
 def test_they_follow_again_each_time(make_app: MakeApp, mock_provider: IdentityProvider):
     rules = {"oidc_role_claim": "is_admin", "oidc_admin_values": "true"}
     app = make_app(**mock_provider.settings, **rules, oidc_quota_claim="quota")
-    make_user(app, "Another admin", role=UserRole.ADMIN)
+    make_user_with_password(app, "Another admin", role=UserRole.ADMIN)
     found = []
 
     for claims in (
@@ -310,7 +310,7 @@ def test_without_a_rule_a_role_stays_what_an_admin_made_it(
 
 
 def local(app: Flask, name: str, **given: str) -> Person:
-    person = Person(app, browser(app), make_user(app, name, **given))
+    person = Person(app, browser(app), make_user_with_password(app, name, **given))
     assert person.sign_in().status_code == 303
     return person
 

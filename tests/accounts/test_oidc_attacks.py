@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import time_machine
-from accounts.conftest import Person, make_user
 from accounts.test_oidc import begin, come_back, count, local, names, sign_in
 from conftest import browser, shell
 from flask import Flask
@@ -21,6 +20,7 @@ from identity_providers import (
     lying_provider,
 )
 from joserfc.jwk import ECKey, RSAKey
+from people import Person, make_user_with_password
 
 from minifile.models import OidcIdentity, OidcSignIn, User, UserSession
 from minifile.services import oidc_discovery, oidc_provider
@@ -591,7 +591,7 @@ def test_a_user_made_meanwhile_is_not_taken_over(make_app: MakeApp, liar: LyingP
     app = make_app(**liar.settings)
     alice = Person(app, browser(app))
     back = liar.sign_in(begin(alice), "alice")
-    make_user(app, "Bob", email="alice@example.org")
+    make_user_with_password(app, "Bob", email="alice@example.org")
 
     answer = come_back(alice, back)
 

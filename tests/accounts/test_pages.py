@@ -7,11 +7,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from accounts.conftest import NEW_PASSWORD, PASSWORD, Person, enter, make_user
 from cast import form, kept_bytes, row_counts
 from conftest import FIREFOX, browser, shell
 from flask import Flask
-from people import with_token
+from people import NEW_PASSWORD, PASSWORD, Person, enter, make_user_with_password, with_token
 from sqlalchemy import select
 
 from minifile.extensions import db
@@ -20,8 +19,6 @@ from minifile.models import AuditEntry, Link, User
 from minifile.services.api_tokens import create_token
 from minifile.services.users import change_role, disable_user, find_user, get_user
 from minifile.web.current import utcnow
-
-Again = Callable[[Person], Person]
 
 
 def actions(app: Flask) -> list[str]:
@@ -47,7 +44,7 @@ def test_the_name_is_changed(app: Flask, alice: Person):
 
 @pytest.mark.parametrize("name", ["Robert", "ROBERT", "Rоbert", "Robеrt"])
 def test_a_name_that_looks_like_anothers_is_refused(app: Flask, alice: Person, name: str):
-    make_user(app, "Robert")
+    make_user_with_password(app, "Robert")
 
     answer = alice.send("/account/name", page="/account/", name=name)
 
@@ -114,8 +111,8 @@ def test_a_field_that_comes_twice_is_refused(alice: Person):
     assert alice.send("/account/name", page="/account/", name=["One", "Two"]).status_code == 422
 
 
-def test_a_new_password_ends_all_other_sessions(app: Flask, alice: Person, again: Again):
-    other = again(alice)
+def test_a_new_password_ends_all_other_sessions(app: Flask, alice: Person):
+    other = alice.elsewhere()
 
     answer = alice.send(
         "/account/password", old=PASSWORD, password=NEW_PASSWORD, again=NEW_PASSWORD
@@ -155,9 +152,9 @@ def test_a_new_password_revokes_the_tokens_where_that_is_asked_for(
     ],
 )
 def test_a_password_that_will_not_do_is_refused_with_the_reason(
-    alice: Person, again: Again, old: str, password: str, repeated: str, words: str
+    alice: Person, old: str, password: str, repeated: str, words: str
 ):
-    other = again(alice)
+    other = alice.elsewhere()
 
     answer = alice.send("/account/password", old=old, password=password, again=repeated)
 
@@ -179,8 +176,8 @@ def test_a_password_can_not_be_guessed_in_a_browser_that_is_signed_in(alice: Per
     assert answer.status_code == 429
 
 
-def test_sessions_are_listed_with_their_browsers(alice: Person, again: Again):
-    again(alice)
+def test_sessions_are_listed_with_their_browsers(alice: Person):
+    alice.elsewhere()
 
     page = alice.get("/account/sessions").text
 
@@ -188,8 +185,8 @@ def test_sessions_are_listed_with_their_browsers(alice: Person, again: Again):
     assert page.count("this one") == 1
 
 
-def test_one_session_is_ended(alice: Person, again: Again):
-    other = again(alice)
+def test_one_session_is_ended(alice: Person):
+    other = alice.elsewhere()
     ids = re.findall(r'name="session_id" value="(\d+)"', alice.get("/account/sessions").text)
 
     answer = alice.send("/account/sessions", session_id=max(ids, key=int))
@@ -206,8 +203,8 @@ def test_this_session_is_ended_too(alice: Person):
     assert not alice.is_signed_in
 
 
-def test_all_others_are_ended_at_once(alice: Person, again: Again):
-    others = [again(alice), again(alice)]
+def test_all_others_are_ended_at_once(alice: Person):
+    others = [alice.elsewhere(), alice.elsewhere()]
 
     alice.send("/account/sessions/others", page="/account/sessions")
 
@@ -249,7 +246,7 @@ def test_a_disabled_user_is_signed_out_at_once(app: Flask, alice: Person):
 
 def test_a_demoted_admin_is_a_user_from_the_next_request_on(app: Flask):
     admin = enter(app, "Root", role=UserRole.ADMIN)
-    make_user(app, "Other", role=UserRole.ADMIN)
+    make_user_with_password(app, "Other", role=UserRole.ADMIN)
     assert admin.user is not None
     assert "admin: do what the admin pages do" in admin.get("/account/tokens").text
 
@@ -407,7 +404,7 @@ def test_the_menu_shows_only_what_there_is(app: Flask, alice: Person, stranger: 
 
 def test_where_nobody_has_an_account_nobody_is_asked_to_sign_in(app: Flask, stranger: Person):
     assert "Sign in" not in stranger.get("/").text
-    make_user(app, "Alice")
+    make_user_with_password(app, "Alice")
     assert "Sign in" in stranger.get("/").text
 
 

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from accounts.conftest import NEW_PASSWORD, PASSWORD, Person, enter, make_user
-from cast import row_counts
+from cast import form_token, row_counts
 from conftest import browser, shell
 from flask import Flask
+from people import NEW_PASSWORD, PASSWORD, Person, enter, make_user_with_password
 
 from minifile.identity import BY_SHELL
 from minifile.services import user_sessions
@@ -15,7 +15,7 @@ from minifile.web.current import utcnow
 
 
 def test_who_signs_in_is_led_to_the_upload_page(app: Flask):
-    alice = Person(app, browser(app), make_user(app, "Alice"))
+    alice = Person(app, browser(app), make_user_with_password(app, "Alice"))
 
     answer = alice.sign_in()
 
@@ -28,7 +28,7 @@ def test_who_signs_in_is_led_to_the_upload_page(app: Flask):
     "name", ["Alice", " aLiCe ", "ALICE", "alice@example.org", "Alice@Example.ORG"]
 )
 def test_a_name_and_an_address_are_taken_however_they_are_written(app: Flask, name: str):
-    make_user(app, "Alice", email="alice@example.org")
+    make_user_with_password(app, "Alice", email="alice@example.org")
     someone = Person(app, browser(app))
 
     assert someone.send("/login", name=name, password=PASSWORD).status_code == 303
@@ -42,8 +42,8 @@ def test_who_is_signed_in_is_sent_on_from_the_sign_in_page(alice: Person):
 
 def refusals(app: Flask) -> list[tuple[int, str]]:
     """Return the answers to an unknown name, a wrong password and a disabled user."""
-    make_user(app, "Alice")
-    bob = make_user(app, "Robert")
+    make_user_with_password(app, "Alice")
+    bob = make_user_with_password(app, "Robert")
     with app.app_context():
         disable_user(bob.id, actor=BY_SHELL, now=utcnow())
     answers = []
@@ -81,7 +81,7 @@ def test_each_of_them_costs_one_password_hash(app: Flask, monkeypatch: pytest.Mo
 
 
 def test_guessing_is_refused_after_a_while_and_says_when_to_come_back(app: Flask):
-    make_user(app, "Alice")
+    make_user_with_password(app, "Alice")
     mallory = Person(app, browser(app))
 
     tried = [mallory.send("/login", name="Alice", password=f"guess {n}") for n in range(11)]
@@ -92,7 +92,7 @@ def test_guessing_is_refused_after_a_while_and_says_when_to_come_back(app: Flask
 
 
 def test_who_guesses_elsewhere_does_not_lock_the_user_out(app: Flask):
-    alice = Person(app, browser(app, "192.0.2.77"), make_user(app, "Alice"))
+    alice = Person(app, browser(app, "192.0.2.77"), make_user_with_password(app, "Alice"))
     mallory = Person(app, browser(app))
     for number in range(11):
         mallory.send("/login", name="Alice", password=f"guess {number}")
@@ -110,7 +110,7 @@ def test_who_guesses_elsewhere_does_not_lock_the_user_out(app: Flask):
     ],
 )  # fmt: skip
 def test_nobody_is_led_away_from_this_site(app: Flask, wanted: str):
-    alice = Person(app, browser(app), make_user(app, "Alice"))
+    alice = Person(app, browser(app), make_user_with_password(app, "Alice"))
 
     answer = alice.sign_in(next=wanted)
 
@@ -123,13 +123,13 @@ def test_nobody_is_led_away_from_this_site(app: Flask, wanted: str):
 
 @pytest.mark.parametrize("wanted", ["/links/", "/links/?page=2", "/%2f%2fevil.example", "/@evil"])
 def test_a_path_of_ours_is_gone_on_to(app: Flask, wanted: str):
-    alice = Person(app, browser(app), make_user(app, "Alice"))
+    alice = Person(app, browser(app), make_user_with_password(app, "Alice"))
 
     assert alice.sign_in(next=wanted).headers["Location"] == wanted
 
 
 def test_a_page_that_needs_an_account_asks_for_it_and_comes_back(app: Flask):
-    alice = Person(app, browser(app), make_user(app, "Alice"))
+    alice = Person(app, browser(app), make_user_with_password(app, "Alice"))
 
     asked = alice.get("/account/tokens")
     there = alice.get(asked.headers["Location"])
@@ -167,8 +167,8 @@ def test_a_cookie_that_was_planted_before_is_worth_nothing_after_the_sign_in(app
     mallory.get("/login")
     planted = mallory.client.get_cookie("minifile")
     assert planted is not None
-    old = re.search(r'name="csrf_token" value="([^"]+)"', mallory.get("/login").text)
-    alice = Person(app, browser(app), make_user(app, "Alice"))
+    old = form_token(mallory.get("/login"))
+    alice = Person(app, browser(app), make_user_with_password(app, "Alice"))
     alice.client.set_cookie("minifile", planted.value)
 
     assert alice.sign_in().status_code == 303
@@ -178,20 +178,18 @@ def test_a_cookie_that_was_planted_before_is_worth_nothing_after_the_sign_in(app
     assert now is not None
     assert now.value != planted.value
     # Nor is a form's token that Mallory knows.
-    assert old is not None
-    answer = alice.client.post("/account/name", data={"csrf_token": old[1], "name": "Mallory"})
+    answer = alice.client.post("/account/name", data={"csrf_token": old, "name": "Mallory"})
     assert answer.status_code == 400
 
 
 def test_a_second_sign_in_in_one_browser_ends_the_first_session(app: Flask, alice: Person):
     before = alice.client.get_cookie("minifile")
-    robert = Person(app, alice.client, make_user(app, "Robert"))
-    token = re.search(r'name="csrf_token" value="([^"]+)"', alice.get("/account/").text)
-    assert token is not None
+    robert = Person(app, alice.client, make_user_with_password(app, "Robert"))
+    token = form_token(alice.get("/account/"))
     assert before is not None
 
     answer = alice.client.post(
-        "/login", data={"csrf_token": token[1], "name": "Robert", "password": PASSWORD}
+        "/login", data={"csrf_token": token, "name": "Robert", "password": PASSWORD}
     )
 
     assert answer.status_code == 303

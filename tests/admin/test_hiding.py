@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from accounts.conftest import Person
 from conftest import BROWSER_ACCEPT, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
+from people import Person
 
 from minifile.identity import BY_SHELL, Scope, UserRole
 from minifile.services.api_tokens import create_token

@@ -1,10 +1,10 @@
 """Links, reports and blocked files on the admin pages."""
 
 import pytest
-from accounts.conftest import Person
-from cast import Sent, downloads, kept_bytes, row_counts, send, stored_link
+from cast import Sent, downloads, form_token, kept_bytes, row_counts, send, stored_link
 from conftest import browser, shell
 from flask import Flask
+from people import Person
 from sqlalchemy import select
 
 from minifile.extensions import db
@@ -156,16 +156,16 @@ def test_without_the_forms_token_nothing_is_done(app: Flask, admin: Person, link
 
 
 def test_a_second_admin_who_is_late_gets_the_same_answer(app: Flask, admin: Person, link: Sent):
-    page = admin.get(page_of(app, link)).text
+    page = admin.get(page_of(app, link))
     with app.app_context():
         take_down(
             link_id(app, link), Takedown("First."), actor=BY_SHELL,
             storage=app.extensions["minifile"].storage, now=utcnow(),
         )  # fmt: skip
-    token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
 
     answer = admin.client.post(
-        f"{page_of(app, link)}/takedown", data={"csrf_token": token, "reason": "Second."}
+        f"{page_of(app, link)}/takedown",
+        data={"csrf_token": form_token(page), "reason": "Second."},
     )
 
     assert answer.status_code == 303

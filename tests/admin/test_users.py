@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
 
 import pytest
-from accounts.conftest import NEW_PASSWORD, Person, enter
 from cast import row_counts, send
 from conftest import browser, shell
 from flask import Flask
+from people import NEW_PASSWORD, Person, enter
 from sqlalchemy import select
 from wire import eventually
 
@@ -183,10 +182,8 @@ def test_a_reset_is_shown_once(app: Flask, admin: Person, alice: Person):
     assert "/reset/" not in admin.get(path_of(alice)).text
 
 
-def test_a_session_is_ended_and_all_of_a_user(
-    app: Flask, admin: Person, alice: Person, again: Callable[[Person], Person]
-):
-    other = again(alice)
+def test_a_session_is_ended_and_all_of_a_user(app: Flask, admin: Person, alice: Person):
+    other = alice.elsewhere()
     page = admin.get(path_of(alice)).text
     assert alice.user is not None
     newest = re.search(r'name="session_id" value="(\d+)"', page)

@@ -4,7 +4,17 @@ import io
 import wave
 
 import pytest
-from cast import Sent, change_row, downloads, fetch, nothing_changed, row_counts, send, stored_link
+from cast import (
+    Sent,
+    change_row,
+    downloads,
+    fetch,
+    nothing_changed,
+    press,
+    row_counts,
+    send,
+    stored_link,
+)
 from conftest import browser, shell
 from flask import Flask
 from PIL import Image
@@ -230,7 +240,7 @@ def test_a_locked_link_shows_nothing_until_it_is_unlocked(app: Flask):
     address, headers = f"{sent.file()}?inline=1", {"Sec-Fetch-Dest": "image"}
 
     before = fetch(bob, address, headers=headers)
-    bob.post(f"{sent.path}/unlock", data={"password": "secret", "csrf_token": token(bob, sent)})
+    press(bob, sent.path, f"{sent.path}/unlock", password="secret")
     after = fetch(bob, address, headers=headers)
 
     assert before.status_code == 401
@@ -390,11 +400,6 @@ def test_the_page_says_how_to_check_what_arrived(app: Flask):
     assert all(
         each in page for each in ("sha256sum FILE", "shasum -a 256 FILE", "Get-FileHash FILE")
     )
-
-
-def token(client, sent: Sent) -> str:
-    page = client.get(sent.path).text
-    return page.partition('name="csrf_token" value="')[2].partition('"')[0]
 
 
 def stored_slots(app: Flask) -> int:

@@ -1,10 +1,9 @@
 """Reporting a link: a quiet way from the landing page to the admin."""
 
-import re
 from collections.abc import Callable
 
 import pytest
-from cast import Sent, change_row, fetch, row_counts, send
+from cast import Sent, change_row, fetch, press, row_counts, send
 from conftest import NOW, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
@@ -26,10 +25,7 @@ def reports(app: Flask) -> list[Report]:
 
 
 def send_report(client: FlaskClient, link: Sent, **fields: str) -> TestResponse:
-    page = client.get(f"{link.path}/report?form=").text
-    token = re.search('name="csrf_token" value="([^"]+)"', page)
-    assert token is not None
-    return client.post(f"{link.path}/report", data={"csrf_token": token[1], **fields})
+    return press(client, f"{link.path}/report?form=", f"{link.path}/report", **fields)
 
 
 def test_the_landing_page_leads_to_the_form(app: Flask, link: Sent):

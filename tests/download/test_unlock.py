@@ -1,10 +1,9 @@
 """Links with a password: what is told before it is given, and the ways to give it."""
 
 import hashlib
-import re
 
 import pytest
-from cast import Sent, downloads, fetch, form, send
+from cast import Sent, downloads, fetch, form, form_token, press, send
 from conftest import BROWSER_ACCEPT, FIREFOX, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
@@ -24,15 +23,9 @@ def by_header(password: str) -> dict[str, str]:
     return {"X-Link-Password": password.encode().decode("latin-1")}
 
 
-def csrf(page: TestResponse) -> str:
-    return re.search('name="csrf_token" value="([^"]+)"', page.text)[1]
-
-
 def type_password(client: FlaskClient, link: Sent, password: str) -> TestResponse:
     """Fill in the form on the password page."""
-    page = client.get(link.path)
-    data = {"csrf_token": csrf(page), "password": password}
-    return client.post(f"{link.path}/unlock", data=data)
+    return press(client, link.path, f"{link.path}/unlock", password=password)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +250,7 @@ def test_a_password_set_later_does_not_let_former_visitors_in(app: Flask, link: 
 
 def test_unlocking_a_link_that_is_over_says_so(app: Flask, link: Sent):
     bob = browser(app)
-    token = csrf(bob.get(link.path))
+    token = form_token(bob.get(link.path))
     shell(app).delete(link.private_page)
 
     answer = bob.post(f"{link.path}/unlock", data={"csrf_token": token, "password": PASSWORD})
@@ -267,7 +260,7 @@ def test_unlocking_a_link_that_is_over_says_so(app: Flask, link: Sent):
 
 def test_a_page_of_another_site_may_not_unlock(app: Flask, link: Sent):
     bob = browser(app)
-    token = csrf(bob.get(link.path))
+    token = form_token(bob.get(link.path))
 
     answer = bob.post(
         f"{link.path}/unlock",

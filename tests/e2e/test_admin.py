@@ -1,38 +1,21 @@
 """An admin in a browser: a report comes in, the link is taken down, its owner reads why."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import MINIFILE, RunningServer
+from conftest import RunningServer
 from e2e.acting import upload, write
 from e2e.conftest import OpenPage, keep_screenshot, violations
+from e2e.people import make_user, sign_in
 from e2e.test_pages import LOOK_AT_PAGE, LOOKS, WALKED_LOOKS, Documents, unseen_focus
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
-PASSWORD = "correct horse battery staple"
 GONE = "The admin of this site has taken this link down."
 TABS = ("Overview", "Links", "Reports", "Blocked files", "Users", "Sessions", "Settings")
 LONG_NAME = "quarterly-numbers-that-nobody-was-meant-to-see-" * 2 + "final.xlsx"
-
-
-def make_user(server: RunningServer, name: str, *options: str) -> None:
-    done = subprocess.run(
-        [*MINIFILE, "user", "create", name, "--password-stdin", *options],
-        env=server.environment, input=f"{PASSWORD}\n", capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-def sign_in(page: Page, url: str, name: str) -> None:
-    page.goto(f"{url}/login")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_text("Signed in as")).to_be_attached()
 
 
 @pytest.fixture
@@ -48,7 +31,7 @@ def test_a_report_leads_to_a_takedown_that_visitor_and_owner_read(
     serving: RunningServer, open_page: OpenPage, tmp_path: Path
 ):
     alice, bob, root = open_page(), open_page(java_script_enabled=False), open_page()
-    sign_in(alice, serving.url, "Alice")
+    sign_in(alice, serving, "Alice")
     upload(alice, serving.url, [write(tmp_path, "prizes.exe", b"MZ" * 500)])
     short_link = alice.get_by_label("Short link").input_value()
     senders_page = alice.url
@@ -60,7 +43,7 @@ def test_a_report_leads_to_a_takedown_that_visitor_and_owner_read(
     bob.get_by_role("button", name="Send the report").click()
     expect(bob.get_by_role("heading", name="Thank you")).to_be_visible()
 
-    sign_in(root, serving.url, "Root")
+    sign_in(root, serving, "Root")
     root.locator(".menu summary").click()
     root.get_by_role("link", name="Admin 1 open reports").click()
     root.get_by_role("link", name="Reports 1 open").click()
@@ -126,7 +109,7 @@ def walk(page: Page, server: RunningServer, folder: Path) -> Iterator[str]:
 
 
 def walk_empty(page: Page, server: RunningServer) -> Iterator[str]:
-    sign_in(page, server.url, "Root")
+    sign_in(page, server, "Root")
     for tab in TABS:
         page.goto(f"{server.url}/admin/")
         page.get_by_role("link", name=tab, exact=True).click()

@@ -1,7 +1,5 @@
 """Alice asks for files, and strangers hand them in."""
 
-import re
-from datetime import UTC, datetime
 from typing import Any
 
 import people
@@ -17,12 +15,9 @@ from minifile.extensions import db
 from minifile.identity import Account, Actor, Scope
 from minifile.models import File, FileRequest, Link, Submission
 from minifile.services.file_requests import RequestFields, create_request
+from minifile.web.current import utcnow
 
 JSON = {"Accept": "application/json"}
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def account(app: Flask, name: str = "Alice") -> Account:
@@ -44,7 +39,7 @@ def ask_for(app: Flask, name: str = "Alice", **fields: Any) -> str:
             asks,
             actor=Actor(asks.id, "page"),
             code_length=10,
-            now=now(),
+            now=utcnow(),
         )
     return f"/r/{code}"
 
@@ -68,19 +63,6 @@ def hand_in(
     """Send files by a form, each with its name as its content."""
     files = {name: name.encode() for name in names or ("a.txt",)}
     return client.post(path, **form(files, fields), headers=JSON if headers is None else headers)
-
-
-def token_on(page: TestResponse) -> str:
-    """Return the token of a page's forms."""
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
-    assert found is not None, page.text
-    return found[1]
-
-
-def press(client: FlaskClient, page: str, action: str, **fields: str) -> TestResponse:
-    """Send one of the forms of a page, with its token."""
-    token = token_on(client.get(page))
-    return client.post(action, data={"csrf_token": token, **fields})
 
 
 def submissions(app: Flask, path: str) -> list[list[str]]:

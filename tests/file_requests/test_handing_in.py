@@ -4,7 +4,7 @@ import base64
 from datetime import timedelta
 
 import pytest
-from cast import form, nothing_changed, stored_link
+from cast import form, nothing_changed, press, stored_link
 from conftest import shell
 from file_requests.asking import (
     JSON,
@@ -14,9 +14,7 @@ from file_requests.asking import (
     code_of,
     curl,
     hand_in,
-    now,
     own_page,
-    press,
     sent_codes,
     signed_in,
     stranger,
@@ -27,6 +25,7 @@ from upload.tus_client import Tus, metadata, path_of
 from werkzeug.test import TestResponse
 
 from minifile.models import FileRequest, Submission, User
+from minifile.web.current import utcnow
 
 SECRETS = ("X-Short-Link", "X-Url-Delete", "Location")
 
@@ -126,7 +125,7 @@ def test_the_browser_sees_its_own_names_for_ten_minutes_and_nobody_elses(app: Fl
     assert "1 file has arrived" in bob.get(path).text
     assert "mine.txt" not in charlie.get(path).text
 
-    change(app, Submission, open_until=now())
+    change(app, Submission, open_until=utcnow())
     assert "mine.txt" not in bob.get(path).text
 
 
@@ -181,7 +180,7 @@ def test_a_token_that_never_was_adds_nothing(app: Flask, token: str):
 def test_nothing_is_added_after_ten_minutes(app: Flask):
     path = ask_for(app)
     token = hand_in(curl(app), path).json["submission"]
-    change(app, Submission, open_until=now())
+    change(app, Submission, open_until=utcnow())
 
     with nothing_changed(app):
         answer = hand_in(curl(app), path, "b.txt", submission=token)
@@ -203,7 +202,7 @@ def test_a_browser_that_comes_back_later_makes_another_submission(app: Flask):
     bob = stranger(app)
     bob.get(path)
     hand_in(bob, path, "a.txt")
-    change(app, Submission, open_until=now())
+    change(app, Submission, open_until=utcnow())
 
     hand_in(bob, path, "b.txt")
 
@@ -359,9 +358,9 @@ def test_guessing_is_limited_for_each_address(app: Flask):
 @pytest.mark.parametrize(
     ("model", "values", "words"),
     [
-        (FileRequest, {"closed_at": now()}, "closed"),
-        (FileRequest, {"expires_at": now()}, "ended on"),
-        (User, {"disabled_at": now()}, "closed"),
+        (FileRequest, {"closed_at": utcnow()}, "closed"),
+        (FileRequest, {"expires_at": utcnow()}, "ended on"),
+        (User, {"disabled_at": utcnow()}, "closed"),
     ],
     ids=["closed", "expired", "owner disabled"],
 )

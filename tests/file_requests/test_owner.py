@@ -4,20 +4,17 @@ import io
 import zipfile
 
 import pytest
-from cast import nothing_changed, row_counts
+from cast import form_token, nothing_changed, press, row_counts
 from conftest import shell
 from file_requests.asking import (
     ask_for,
     curl,
     hand_in,
-    now,
     own_page,
-    press,
     sent_codes,
     signed_in,
     stranger,
     submissions,
-    token_on,
 )
 from flask import Flask
 from people import make_user, with_token
@@ -27,6 +24,7 @@ from minifile.extensions import db
 from minifile.identity import Scope
 from minifile.models import AuditEntry, FileRequest, Submission, User
 from minifile.services.purge import purge_expired
+from minifile.web.current import utcnow
 
 FIELDS = {
     "title": "Photos of the party",
@@ -229,7 +227,7 @@ def test_a_deleted_submission_is_gone_and_makes_room(app: Flask):
     assert hand_in(curl(app), path).status_code == 201
     with app.app_context():
         storage = app.extensions["minifile"].storage
-        assert purge_expired(storage=storage, now=now()).links == 1
+        assert purge_expired(storage=storage, now=utcnow()).links == 1
     assert row_counts(app)["submission"] == 1
     assert actions(app)[-1] == "submission.delete"
 
@@ -263,7 +261,7 @@ def test_somebody_elses_file_request_looks_like_an_unknown_address(app: Flask):
     path = ask_for(app)
     hand_in(curl(app), path)
     charlie = signed_in(app, "Charlie")
-    token = token_on(charlie.get("/account/requests/new"))
+    token = form_token(charlie.get("/account/requests/new"))
     expected = charlie.get("/neverwas00")
 
     for method, address in addresses(path):

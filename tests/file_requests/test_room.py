@@ -1,7 +1,7 @@
 """What a file request takes in all: exact, whoever comes at once, and nothing left of the rest."""
 
 import pytest
-from cast import form, kept_bytes, nothing_changed, row_counts
+from cast import form, kept_bytes, nothing_changed, press, row_counts
 from conftest import settings_of
 from file_requests.asking import (
     JSON,
@@ -11,9 +11,7 @@ from file_requests.asking import (
     curl,
     file_count,
     hand_in,
-    now,
     own_page,
-    press,
     signed_in,
     submissions,
 )
@@ -23,6 +21,7 @@ from upload.tus_client import Tus, path_of
 
 from minifile.models import PartialUpload, User
 from minifile.services.quotas import use_of
+from minifile.web.current import utcnow
 
 
 def by_form(app: Flask, number: int) -> int:
@@ -195,7 +194,7 @@ def test_a_bundle_that_takes_the_last_room_and_the_last_link_is_finished(app: Fl
 def test_an_upload_that_was_left_alone_keeps_no_room(app: Flask):
     path = ask_for(app, max_files=1)
     Tus(app).begin(5, filename="a", request=code_of(path))
-    change(app, PartialUpload, expires_at=now())
+    change(app, PartialUpload, expires_at=utcnow())
 
     assert hand_in(curl(app), path).status_code == 201
 
@@ -233,7 +232,7 @@ def test_what_arrives_counts_against_the_quota_of_the_owner(any_database_app: Fl
         assert "has no room left for them" in answer.text
         assert "12" not in answer.text.replace("[12]", "")
     with app.app_context():
-        use = use_of(1, now())
+        use = use_of(1, utcnow())
     assert (use.size_bytes, use.links, use.reserved_bytes, use.today_bytes) == (10, 2, 0, 10)
 
 
@@ -245,7 +244,7 @@ def test_adding_counts_each_byte_once(app: Flask):
     hand_in(curl(app), path, "123", submission=token)
 
     with app.app_context():
-        use = use_of(1, now())
+        use = use_of(1, utcnow())
     assert (use.size_bytes, use.links, use.today_bytes) == (8, 1, 8)
 
 

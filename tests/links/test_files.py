@@ -17,6 +17,7 @@ from cast import (
     multipart,
     nothing_changed,
     part,
+    press,
     send,
     stored_link,
 )
@@ -51,10 +52,8 @@ def add(client: FlaskClient, link: Sent, files: dict[str, bytes], **request: Any
 
 
 def remove(client: FlaskClient, app: Flask, link: Sent, file_id: str | None = None) -> TestResponse:
-    token = re.search('name="csrf_token" value="([^"]+)"', client.get(link.page).text)
     file_id = str(stored_link(app, link.code).files[0].id) if file_id is None else file_id
-    fields = {"action": "remove", "csrf_token": token[1] if token else "", "file_id": file_id}
-    return client.post(link.page, data=fields)
+    return press(client, link.page, link.page, action="remove", file_id=file_id)
 
 
 def test_a_browser_adds_files_and_is_back_on_the_page(app: Flask, link: Sent, alice: FlaskClient):

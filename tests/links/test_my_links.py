@@ -4,11 +4,11 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from cast import change_row, send, stored_link
+from cast import change_row, form_token, send, stored_link
 from conftest import browser
 from flask import Flask
 from flask.testing import FlaskClient
-from people import csrf_token, make_user, signed_in, with_token
+from people import make_user, signed_in, with_token
 from sqlalchemy import event
 
 from minifile.extensions import db
@@ -243,7 +243,12 @@ def test_the_totals_are_those_of_all_links(app: Flask, user: UserRecord):
 
 
 def tick(client: FlaskClient, action: str, *ticked: str, **fields: str):
-    form = {"csrf_token": csrf_token(client), "action": action, "code": list(ticked), **fields}
+    form = {
+        "csrf_token": form_token(client.get("/links/")),
+        "action": action,
+        "code": list(ticked),
+        **fields,
+    }
     return client.post("/links/?sort=oldest", data=form)
 
 

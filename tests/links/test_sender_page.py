@@ -7,7 +7,18 @@ from datetime import timedelta
 
 import pytest
 from buckets import make_s3_bucket, s3_url
-from cast import Sent, change_row, downloads, fetch, filenames, nothing_changed, send, stored_link
+from cast import (
+    Sent,
+    change_row,
+    downloads,
+    fetch,
+    filenames,
+    form_token,
+    nothing_changed,
+    press,
+    send,
+    stored_link,
+)
 from conftest import BROWSER_ACCEPT, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
@@ -34,9 +45,7 @@ def alice(app: Flask, link: Sent) -> FlaskClient:
 
 def send_form(client: FlaskClient, link: Sent, action: str, **fields: str) -> TestResponse:
     """Fill in one of the page's forms as the page shows it, and send it."""
-    token = re.search('name="csrf_token" value="([^"]+)"', client.get(link.page).text)
-    data = {"action": action, "csrf_token": token[1] if token else "", **fields}
-    return client.post(link.page, data=data)
+    return press(client, link.page, link.page, action=action, **fields)
 
 
 def edit(client: FlaskClient, link: Sent, **fields: str) -> TestResponse:
@@ -374,7 +383,7 @@ def test_a_form_without_its_token_is_refused(
 def test_a_page_of_another_site_may_not_change_a_link(
     app: Flask, link: Sent, alice: FlaskClient, headers: dict[str, str]
 ):
-    token = re.search('name="csrf_token" value="([^"]+)"', alice.get(link.page).text)[1]
+    token = form_token(alice.get(link.page))
 
     answer = alice.post(link.page, data={"action": "revoke", "csrf_token": token}, headers=headers)
 

@@ -1,12 +1,11 @@
 """Sharing at the edge: options of an upload, the sender's forms, the pages of others."""
 
-import re
 from collections.abc import Callable, Iterator
 from mailbox import Mailbox, mail_server
 from typing import Any
 
 import pytest
-from cast import as_sent, fetch, form, nothing_changed, send
+from cast import as_sent, fetch, form, nothing_changed, press, send
 from conftest import BROWSER_ACCEPT, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
@@ -52,9 +51,7 @@ def upload(client: FlaskClient, **options: str) -> str:
 
 def act(client: FlaskClient, code: str, action: str, **fields: str) -> TestResponse:
     """Send one of the forms of the sender's page."""
-    token = re.search('name="csrf_token" value="([^"]+)"', client.get(f"/links/{code}").text)
-    assert token
-    return client.post(f"/links/{code}", data={"action": action, "csrf_token": token[1], **fields})
+    return press(client, f"/links/{code}", f"/links/{code}", action=action, **fields)
 
 
 def state(client: FlaskClient, code: str) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """Undoing a revoke: by the sender, for a while, with everything as it was."""
 
-import re
 from datetime import timedelta
 
 import pytest
-from cast import Sent, change_row, downloads, fetch, send, stored_link
+from cast import Sent, change_row, downloads, fetch, form_token, press, send, stored_link
 from conftest import BROWSER_ACCEPT, browser, shell
 from flask import Flask
 from flask.testing import FlaskClient
@@ -26,20 +25,18 @@ def alice(app: Flask, link: Sent) -> FlaskClient:
     return client
 
 
-def press(client: FlaskClient, link: Sent, action: str, **fields: str) -> TestResponse:
-    token = re.search('name="csrf_token" value="([^"]+)"', client.get(link.page).text)
-    data = {"action": action, "csrf_token": token[1] if token else "", **fields}
-    return client.post(link.page, data=data)
+def act(client: FlaskClient, link: Sent, action: str, **fields: str) -> TestResponse:
+    return press(client, link.page, link.page, action=action, **fields)
 
 
 def test_a_revoke_is_undone_with_everything_as_it_was(app: Flask, link: Sent, alice: FlaskClient):
     bob = browser(app, "198.51.100.9")
     assert fetch(bob, link.file()).data == b"alpha"
     before = stored_link(app, link.code)
-    press(alice, link, "revoke")
+    act(alice, link, "revoke")
     assert fetch(bob, link.file()).status_code == 410
 
-    answer = press(alice, link, "undo")
+    answer = act(alice, link, "undo")
 
     after = stored_link(app, link.code)
     assert (answer.status_code, answer.headers["Location"]) == (303, link.page)
@@ -51,18 +48,18 @@ def test_a_revoke_is_undone_with_everything_as_it_was(app: Flask, link: Sent, al
 
 
 def test_the_page_says_how_long_it_can_be_undone(link: Sent, alice: FlaskClient):
-    press(alice, link, "revoke")
+    act(alice, link, "revoke")
 
     assert "You can undo that for 10 minutes" in alice.get(link.page).text
 
 
 def test_an_undo_comes_too_late(app: Flask, link: Sent, alice: FlaskClient):
-    press(alice, link, "revoke")
-    token = re.search('name="csrf_token" value="([^"]+)"', alice.get(link.page).text)
+    act(alice, link, "revoke")
+    token = form_token(alice.get(link.page))
     row = stored_link(app, link.code)
     change_row(app, link.code, undo_until=row.created_at)
 
-    answer = alice.post(link.page, data={"action": "undo", "csrf_token": token[1]})
+    answer = alice.post(link.page, data={"action": "undo", "csrf_token": token})
 
     assert answer.status_code == 410
     assert alice.get(link.page).status_code == 410
@@ -75,30 +72,30 @@ def test_a_revoke_can_be_undone_no_longer_than_the_link_would_have_lived(
     expires_at = stored_link(app, link.code).created_at + timedelta(minutes=2)
     change_row(app, link.code, expires_at=expires_at)
 
-    press(alice, link, "revoke")
+    act(alice, link, "revoke")
 
     assert stored_link(app, link.code).undo_until == expires_at
 
 
 def test_nothing_but_an_undo_is_done_to_a_revoked_link(app: Flask, link: Sent, alice: FlaskClient):
-    press(alice, link, "revoke")
+    act(alice, link, "revoke")
 
-    answer = press(alice, link, "edit", max_downloads="9", note="new", expires_in="")
+    answer = act(alice, link, "edit", max_downloads="9", note="new", expires_in="")
 
     assert answer.status_code == 410
     assert stored_link(app, link.code).max_downloads == 5
 
 
 def test_a_second_undo_finds_the_link_open(app: Flask, link: Sent, alice: FlaskClient):
-    press(alice, link, "revoke")
-    press(alice, link, "undo")
+    act(alice, link, "revoke")
+    act(alice, link, "undo")
 
-    assert press(alice, link, "undo").status_code == 303
+    assert act(alice, link, "undo").status_code == 303
     assert stored_link(app, link.code).state == "open"
 
 
 def test_delete_by_address_ends_the_grace(app: Flask, link: Sent, alice: FlaskClient):
-    press(alice, link, "revoke")
+    act(alice, link, "revoke")
 
     assert shell(app).delete(link.private_page).status_code == 200
     assert alice.get(link.page).status_code == 410
@@ -109,7 +106,7 @@ def test_delete_by_address_can_not_be_undone(app: Flask, link: Sent, alice: Flas
     shell(app).delete(link.private_page)
 
     assert alice.get(link.page).status_code == 410
-    assert press(alice, link, "undo").status_code == 410
+    assert act(alice, link, "undo").status_code == 410
 
 
 def test_who_keeps_no_cookie_undoes_by_the_token_in_the_form(app: Flask, link: Sent):
@@ -126,14 +123,14 @@ def test_who_keeps_no_cookie_undoes_by_the_token_in_the_form(app: Flask, link: S
 
 
 def test_a_stranger_can_not_undo(app: Flask, link: Sent, alice: FlaskClient):
-    press(alice, link, "revoke")
+    act(alice, link, "revoke")
 
-    assert press(browser(app, "198.51.100.9"), link, "undo").status_code == 404
+    assert act(browser(app, "198.51.100.9"), link, "undo").status_code == 404
     assert stored_link(app, link.code).state == "revoked"
 
 
 def test_an_undo_without_its_form_token_is_refused(app: Flask, link: Sent, alice: FlaskClient):
-    press(alice, link, "revoke")
+    act(alice, link, "revoke")
 
     answer = alice.post(link.page, data={"action": "undo", "csrf_token": "wrong"})
 
@@ -150,7 +147,7 @@ def test_without_a_grace_a_revoke_is_final(make_app):
     alice.get(link.private_page)
     assert "undo" not in alice.get(link.page).text
 
-    answer = press(alice, link, "revoke")
+    answer = act(alice, link, "revoke")
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     assert "The link is revoked." in alice.get("/").text
@@ -158,5 +155,5 @@ def test_without_a_grace_a_revoke_is_final(make_app):
 
 
 def test_my_links_lead_to_what_can_be_undone(link: Sent, alice: FlaskClient):
-    press(alice, link, "revoke")
+    act(alice, link, "revoke")
     assert f'href="{link.page}"' in alice.get("/links/").text

@@ -235,7 +235,7 @@ def test_live_links_are_counted_and_limited(sending: Callable[..., Sender]):
     alice = sending(max_links=2)
     links = [alice.send(1).link, alice.send(1).link]
 
-    with pytest.raises(QuotaExceeded, match="2 live links are allowed, and 2 are there"):
+    with pytest.raises(QuotaExceeded, match="2 live links may be there at once, and there are 2"):
         alice.send(1)
     revoke_link(links[0], now=NOW)
 
