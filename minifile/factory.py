@@ -110,6 +110,7 @@ def _rate_limits(app: Flask, settings: Settings) -> RateLimits:
             rate_limits.MAILS: settings.rate_mails,
             rate_limits.REPORTS: settings.rate_reports,
             rate_limits.REGISTRATIONS: settings.rate_registrations,
+            rate_limits.TAKEN_NAMES: settings.rate_taken_names,
         },
         secret_key=settings.secret_key,
     )

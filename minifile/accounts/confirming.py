@@ -6,7 +6,7 @@ from typing import Any
 from flask import current_app, flash, url_for
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from minifile.accounts.mailing import check_mail_rate
+from minifile.accounts.mailing import check_mail_rate, is_flooded
 from minifile.errors import ResetOver
 from minifile.services.own_account import check_email
 from minifile.services.users import UserRecord, find_user
@@ -39,7 +39,7 @@ def read_confirmation(token: str) -> tuple[int, str, str | None]:
 
 
 def _mail(email: str, path: str) -> None:
-    if find_user(email) is None:
+    if find_user(email) is None and not is_flooded(email):
         mail_confirmation(email, path, LIFETIME)
 
 

@@ -77,7 +77,7 @@ class SignOutForm(StrictForm):
 
 
 class InvitedForm(StrictForm):
-    """Makes an account whose address the invitation names."""
+    """Makes an account whose address the invitation names, or that has none."""
 
     name = _name("Name", "username")
     password = _new_password()
@@ -139,6 +139,7 @@ class PasswordForm(StrictForm):
     old = _old_password("Old password")
     password = _new_password()
     again = _again("password")
+    revoke_tokens = BooleanField("Revoke my API tokens, too")
 
 
 class EndSessionForm(StrictForm):

@@ -33,6 +33,7 @@ def set_password() -> Response:
             actor=current_actor(),
             now=utcnow(),
             keep_session=account.session_id,
+            revokes_tokens=form.revoke_tokens.data,
         )
         flash("Your password is changed. You are signed out everywhere else.", "good")
         return see_other(url_for("accounts.show"))

@@ -5,7 +5,8 @@ from flask import Response, flash, make_response, render_template, url_for
 from minifile.accounts.blueprint import bp, check_proof, signed_in
 from minifile.accounts.confirming import ask_to_confirm, read_confirmation
 from minifile.accounts.forms import ConfirmEmailForm, EmailForm, NameForm
-from minifile.errors import ResetOver
+from minifile.accounts.guessing import few_taken
+from minifile.errors import BadOption, ResetOver
 from minifile.identity import Account
 from minifile.services.own_account import change_email, check_unchanged, rename_user
 from minifile.services.users import UserRecord, get_user
@@ -29,7 +30,8 @@ def rename() -> Response:
     user, form = get_user(signed_in().id), NameForm()
 
     def act() -> Response:
-        rename_user(user.id, form.name.data or "", actor=current_actor(), now=utcnow())
+        with few_taken():
+            rename_user(user.id, form.name.data or "", actor=current_actor(), now=utcnow())
         return _saved()
 
     return answer_form(form, act, lambda: _page(user, name_form=form))
@@ -37,17 +39,24 @@ def rename() -> Response:
 
 @bp.post("/account/email")
 def set_email() -> Response:
-    """Change the address, or remove it; where mail is sent, a new one is asked to confirm."""
+    """Remove the address, or have a new one confirmed by a mail.
+
+    Without mail nobody can prove an address, and who takes another's gets what is shared with it.
+    """
     account, form = signed_in(), EmailForm()
     user = get_user(account.id)
 
     def act() -> Response:
         check_proof(account, form.password.data)
         email = (form.email.data or "").strip() or None
-        if email is not None and sends_mail():
+        if email is not None and not sends_mail():
+            raise BadOption(
+                "This site sends no mail to prove an address by. Ask its admin to set yours."
+            )
+        if email is not None:
             ask_to_confirm(user, email)
             return see_other(url_for("accounts.show"))
-        change_email(user.id, email, actor=current_actor(), now=utcnow())
+        change_email(user.id, None, actor=current_actor(), now=utcnow())
         return _saved()
 
     return answer_form(form, act, lambda: _page(user, email_form=form))

@@ -5,7 +5,8 @@ from flask import Response, flash, make_response, render_template, url_for
 from minifile.accounts.blueprint import bp
 from minifile.accounts.confirming import ask_to_confirm
 from minifile.accounts.forms import AddressForm, InvitedForm, RegisterForm
-from minifile.accounts.mailing import check_mail_rate
+from minifile.accounts.guessing import few_taken
+from minifile.accounts.mailing import check_mail_rate, is_flooded
 from minifile.errors import LinkNotFound
 from minifile.identity import BY_INSTANCE
 from minifile.services.invitations import (
@@ -41,8 +42,8 @@ def accept(token: str) -> Response:
     def act() -> Response:
         name, password = form.name.data or "", form.password.data or ""
         email = form.email.data if isinstance(form, RegisterForm) else None
-        given = None if sends_mail() else email
-        user = accept_invitation(token, name, password, email=given, now=utcnow())
+        with few_taken():
+            user = accept_invitation(token, name, password, now=utcnow())
         return _welcome(user, email)
 
     return answer_form(form, act, lambda: _page(form, found))
@@ -52,29 +53,27 @@ def accept(token: str) -> Response:
 def register() -> Response:
     """Ask for an address, or at once for all that an account needs where no mail is sent."""
     _check_open()
-    return make_response(_open_page(AddressForm() if sends_mail() else RegisterForm()))
+    return make_response(_open_page(AddressForm() if sends_mail() else InvitedForm()))
 
 
 @bp.post("/register")
 def create() -> Response:
     """Make an account, or mail the address at which it is made.
 
-    So an address becomes somebody's only by a mail to it, and nobody is told whose it is.
+    So an address becomes somebody's only by a mail to it, and nobody is told whose it is. Without
+    mail nobody gets one.
     """
     _check_open()
     if sends_mail():
         return _ask_address(AddressForm())
-    form = RegisterForm()
+    form = InvitedForm()
 
     def act() -> Response:
         rates, who = current_rates(), visitor_network()
         rates.check(REGISTRATIONS, who)
-        user = create_user(
-            form.name.data or "",
-            email=form.email.data or None,
-            password=form.password.data or "",
-            now=utcnow(),
-        )
+        name, password = form.name.data or "", form.password.data or ""
+        with few_taken():
+            user = create_user(name, password=password, now=utcnow())
         rates.count(REGISTRATIONS, who)
         return _welcome(user, None)
 
@@ -93,6 +92,8 @@ def _ask_address(form: AddressForm) -> Response:
 
 def _answer_address(email: str) -> None:
     """Send an invitation, or a word that there is an account. Raises BadOption for no address."""
+    if is_flooded(email):
+        return
     if find_user(email) is not None:
         mail_known_address(email, "/reset")
         return
@@ -101,16 +102,17 @@ def _answer_address(email: str) -> None:
 
 
 def _welcome(user: UserRecord, unproved: str | None) -> Response:
-    """Sign a new user in; an address that is not proved yet is sent a mail."""
+    """Sign a new user in; an address of their own choice is sent a mail."""
     enter_as(user.id)
     flash(f"Welcome, {user.name}. This is your account.", "good")
-    if unproved and sends_mail():
+    if unproved:
         ask_to_confirm(user, unproved)
     return see_other(url_for("accounts.show"))
 
 
 def _form_for(found: InvitationRecord) -> InvitedForm:
-    return InvitedForm() if found.email else RegisterForm()
+    # An address of one's own choice is proved by a mail.
+    return RegisterForm() if sends_mail() and not found.email else InvitedForm()
 
 
 def _check_open() -> None:
@@ -122,5 +124,5 @@ def _page(form: InvitedForm, found: InvitationRecord) -> str:
     return render_template("accounts/register.html", form=form, invitation=found)
 
 
-def _open_page(form: AddressForm | RegisterForm) -> str:
+def _open_page(form: AddressForm | InvitedForm) -> str:
     return render_template("accounts/register.html", form=form, invitation=None)

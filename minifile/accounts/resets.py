@@ -4,11 +4,11 @@ from flask import Response, flash, make_response, render_template, url_for
 
 from minifile.accounts.blueprint import bp
 from minifile.accounts.forms import AskResetForm, ResetForm
-from minifile.accounts.mailing import check_mail_rate
+from minifile.accounts.mailing import check_mail_rate, is_flooded
 from minifile.errors import BadOption
 from minifile.identity import BY_INSTANCE
 from minifile.services.password_resets import LIFETIME, find_reset, make_reset, use_reset
-from minifile.services.users import find_user
+from minifile.services.users import find_user, get_user
 from minifile.web.addresses import see_other
 from minifile.web.background import run_later
 from minifile.web.current import utcnow
@@ -65,8 +65,13 @@ def _mail_reset(name: str) -> None:
     user = find_user(name)
     if user is None or user.email is None or user.disabled_at is not None:
         return
+    if is_flooded(user.email):
+        return
     token = make_reset(user.id, lifetime=LIFETIME, actor=BY_INSTANCE, now=utcnow())
-    mail_reset(user.email, f"/reset/{token}", LIFETIME)
+    # The address may have been changed since: then to the new one, or the reset has ended.
+    email = get_user(user.id).email
+    if email is not None:
+        mail_reset(email, f"/reset/{token}", LIFETIME)
 
 
 def _ask_page(form: AskResetForm) -> str:

@@ -152,6 +152,8 @@ class Settings(BaseModel):
     rate_mails: RateLimit = 10
     # Accounts made from one address in an hour, where REGISTRATION is open.
     rate_registrations: RateLimit = 10
+    # Names of other users that are asked for as one's own from one address in 10 minutes.
+    rate_taken_names: RateLimit = 30
     # Who makes accounts: who is invited, or anybody (open).
     registration: Literal["invited", "open"] = "invited"
     # The server that takes our mail: smtp://user:password@host:587?tls=starttls (or tls, none).

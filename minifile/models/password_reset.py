@@ -20,5 +20,9 @@ class PasswordReset(Base):
     user_id: Mapped[int] = mapped_column(
         Id, ForeignKey("user_account.id", ondelete="CASCADE"), index=True
     )
+    maker_id: Mapped[int | None] = mapped_column(
+        Id, ForeignKey("user_account.id", ondelete="CASCADE")
+    )
+    """The admin who has handed it out; None when it was mailed or made by a command."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -13,6 +13,7 @@ from minifile.extensions import db, write_transaction
 from minifile.identity import Actor, UserRole
 from minifile.models import Invitation
 from minifile.policy.identity import clean_email
+from minifile.services.admin_offers import check_maker
 from minifile.services.audit import record
 from minifile.services.users import (
     UserRecord,
@@ -50,7 +51,7 @@ def invite(
     """Make an invitation and return its token, this once, with its record.
 
     Who accepts it gets the role, and the address if one is given. Raises BadOption, and Taken
-    for an address that has an account.
+    for an address that has an account, and Forbidden for a maker who is no admin any more.
     """
     if not timedelta(0) < lifetime <= MAX_LIFETIME:
         raise BadOption(f"An invitation holds for at most {MAX_LIFETIME.days} days.")
@@ -69,6 +70,7 @@ def invite(
         )
         session.add(row)
         session.flush()
+        check_maker(session, actor)
         record(session, actor, "invitation.create", row.id, f"role {row.role}", now=now)
     return token, _as_record(row)
 
@@ -79,19 +81,16 @@ def find_invitation(token: str, *, now: datetime) -> InvitationRecord:
     return _as_record(_checked(row, now))
 
 
-def accept_invitation(
-    token: str, name: str, password: str, *, email: str | None = None, now: datetime
-) -> UserRecord:
+def accept_invitation(token: str, name: str, password: str, *, now: datetime) -> UserRecord:
     """Make the account of an invitation, and use the invitation up.
 
-    `email` counts only where the invitation names no address. Of several who come at once one
-    gets the account. Raises BadOption and Taken, which leave the invitation as it was, and
-    LinkNotFound and InvitationOver.
+    Of several who come at once one gets the account. Raises BadOption and Taken, which
+    leave the invitation as it was, and LinkNotFound and InvitationOver.
     """
     invitation = find_invitation(token, now=now)
     user = draft_user(
         name,
-        email=invitation.email or email,
+        email=invitation.email,
         password=password,
         role=UserRole(invitation.role),
         now=now,

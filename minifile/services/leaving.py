@@ -28,6 +28,7 @@ from minifile.models import (
     User,
 )
 from minifile.policy.identity import email_key
+from minifile.services.admin_offers import withdraw_offers
 from minifile.services.audit import record
 from minifile.services.pacing import pages_until_gone, read_page, unhurried_transaction
 from minifile.services.partials import discard, read_again
@@ -98,6 +99,7 @@ def _close_account(
         row = lock_user(session, user_id)
         row.disabled_at = row.disabled_at or now
         delete_sessions(session, user_id)
+        withdraw_offers(session, user_id)
         session.execute(delete(ApiToken).where(ApiToken.user_id == user_id))
         heir = "" if heir_id is None else f" to {heir_id}"
         record(session, actor, "user.delete", user_id, f"links: {fate}{heir}", now=now)

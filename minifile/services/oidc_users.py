@@ -29,6 +29,7 @@ from minifile.identity import BY_INSTANCE, Actor, UserRole
 from minifile.models import OidcIdentity, User
 from minifile.policy.identity import email_key, name_key
 from minifile.policy.oidc_claims import possible_names, quota_of, role_of, verified_email
+from minifile.services.admin_offers import withdraw_offers
 from minifile.services.audit import record
 from minifile.services.users import check_not_last_admin, draft_user, insert_user, lock_user
 
@@ -149,6 +150,8 @@ def _let_in(
         raise IdentityRefused("Your account here is disabled. Ask the admin.")
     if role is not None and user.role != role:
         user.role = role.value
+        if role is UserRole.USER:
+            withdraw_offers(session, user_id)
         record(session, BY_INSTANCE, "user.role", user_id, f"{role.value}, by claim", now=now)
     _follow_quota(session, user, claims, rules, now)
     return user_id

@@ -1,15 +1,20 @@
 """What users do with their own account, and prove by their password."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from sqlalchemy import delete, inspect
+from sqlalchemy.exc import IntegrityError
+
 from minifile.errors import BadOption, WrongOwnPassword
-from minifile.extensions import db, release_connection
+from minifile.extensions import db, release_connection, write_transaction
 from minifile.identity import Actor
-from minifile.models import User
-from minifile.policy.identity import clean_email
+from minifile.models import PasswordReset, User
+from minifile.policy.identity import clean_email, clean_name, email_key, name_key
+from minifile.services.audit import record
 from minifile.services.passwords import verify_password
 from minifile.services.rate_limits import WRONG_SIGN_INS, RateLimits
-from minifile.services.users import UserRecord, change_identity, get_user
+from minifile.services.users import UserRecord, as_record, get_user, lock_user, taken
 
 
 def check_own_password(user_id: int, password: str, *, address: str, rates: RateLimits) -> None:
@@ -24,22 +29,45 @@ def check_own_password(user_id: int, password: str, *, address: str, rates: Rate
     if kept is None:
         return
     who = f"user {user_id}"
-    rates.check(WRONG_SIGN_INS, who, address)
+    rates.take(WRONG_SIGN_INS, who, address)
     if not verify_password(kept, password):
-        rates.count(WRONG_SIGN_INS, who, address)
         raise WrongOwnPassword
+    rates.give_back(WRONG_SIGN_INS, who, address)
 
 
 def rename_user(user_id: int, name: str, *, actor: Actor, now: datetime) -> UserRecord:
     """Give a user another name. Raises BadOption and Taken."""
-    email = get_user(user_id).email
-    return change_identity(user_id, name=name, email=email, actor=actor, now=now)
+    name = clean_name(name)
+    changes = {"name": name, "name_key": name_key(name)}
+    return _change(user_id, changes, actor, now)
 
 
 def change_email(user_id: int, email: str | None, *, actor: Actor, now: datetime) -> UserRecord:
-    """Give a user another e-mail address, or none. Raises BadOption and Taken."""
-    name = get_user(user_id).name
-    return change_identity(user_id, name=name, email=email, actor=actor, now=now)
+    """Give a user another e-mail address, or none, and end their resets.
+
+    Raises BadOption and Taken.
+    """
+    email = clean_email(email) if email else None
+    changes = {"email": email, "email_key": email_key(email) if email else None}
+    return _change(user_id, changes, actor, now)
+
+
+def _change(
+    user_id: int, changes: Mapping[str, str | None], actor: Actor, now: datetime
+) -> UserRecord:
+    """Write these columns only: another may be changed at the same time."""
+    try:
+        with write_transaction() as session:
+            row = lock_user(session, user_id)
+            for column, value in changes.items():
+                setattr(row, column, value)
+            if inspect(row).attrs.email_key.history.has_changes():
+                # What was mailed to the old address opens nothing any more.
+                session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
+            record(session, actor, "user.rename", user_id, now=now)
+    except IntegrityError:
+        raise taken(User(id=user_id, email_key=changes.get("email_key"))) from None
+    return as_record(row)
 
 
 def check_unchanged(user_id: int, was: str | None) -> None:

@@ -11,6 +11,7 @@ from minifile.extensions import db, write_transaction
 from minifile.identity import Actor
 from minifile.models import ApiToken, PasswordReset
 from minifile.policy.identity import check_new_password
+from minifile.services.admin_offers import check_maker
 from minifile.services.audit import record
 from minifile.services.passwords import hash_password
 from minifile.services.user_sessions import delete_sessions
@@ -24,7 +25,7 @@ HANDED_LIFETIME = timedelta(days=1)
 def make_reset(user_id: int, *, lifetime: timedelta, actor: Actor, now: datetime) -> str:
     """Make a reset for a user and return its token, this once; earlier ones end.
 
-    Raises NotFound.
+    Raises NotFound, and Forbidden for a maker who is no admin any more.
     """
     token = new_token()
     with write_transaction() as session:
@@ -34,10 +35,13 @@ def make_reset(user_id: int, *, lifetime: timedelta, actor: Actor, now: datetime
             PasswordReset(
                 token_hash=token_hash(token),
                 user_id=user_id,
+                maker_id=actor.user_id,
                 created_at=now,
                 expires_at=now + lifetime,
             )
         )
+        session.flush()
+        check_maker(session, actor)
         record(session, actor, "user.reset", user_id, now=now)
     return token
 

@@ -33,6 +33,7 @@ from sqlalchemy import (
     delete,
     event,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -54,6 +55,7 @@ OIDC_SIGN_INS = "sign-ins begun"
 REPORTS = "reports"
 MAILS = "mails asked for"
 REGISTRATIONS = "accounts made"
+TAKEN_NAMES = "names that are taken"
 
 WINDOWS = {
     WRONG_PASSWORDS: timedelta(minutes=15),
@@ -68,11 +70,12 @@ WINDOWS = {
     REPORTS: timedelta(hours=1),
     MAILS: timedelta(hours=1),
     REGISTRATIONS: timedelta(hours=1),
+    TAKEN_NAMES: timedelta(minutes=10),
 }
 
 
 class RateLimits:
-    """The rate limits of an instance: `check` before the act, `count` after what counts."""
+    """The rate limits of an instance: `check` before the act and `count` after, or `take`."""
 
     def __init__(
         self,
@@ -102,14 +105,30 @@ class RateLimits:
         rule = self._rules.get(what)
         if rule is None or self._amount(rule, what, *who) < rule.amount:
             return
-        reset_at = self._limiter.get_window_stats(rule, *self._key(what, who)).reset_time
-        raise TooManyTries(what, timedelta(seconds=reset_at - time.time()))
+        raise self._refusal(what, who)
 
     def count(self, what: str, *who: str) -> None:
         """Write one more of `what` by `who` down."""
         rule = self._rules.get(what)
         if rule is not None:
             self._limiter.hit(rule, *self._key(what, who))
+
+    def take(self, what: str, *who: str) -> None:
+        """Count before the act, so that of many at once no more get through than in turn.
+
+        Raises TooManyTries, and counts nothing then. `give_back` takes it back where it was none.
+        """
+        self.check(what, *who)
+        rule = self._rules.get(what)
+        if rule is not None and not self._limiter.hit(rule, *self._key(what, who)):
+            self.give_back(what, *who)
+            raise self._refusal(what, who)
+
+    def give_back(self, what: str, *who: str) -> None:
+        """Count one less of `what` by `who`."""
+        rule = self._rules.get(what)
+        if rule is not None:
+            self._storage.decr(rule.key_for(*self._key(what, who)))
 
     def left(self, what: str, *who: str) -> int | None:
         """Return how many more are allowed now, or None without a limit."""
@@ -129,6 +148,10 @@ class RateLimits:
     def _amount(self, rule: RateLimitItemPerSecond, what: str, *who: str) -> int:
         """Return how much was counted, as the limiter's `test` reads it; each request asks."""
         return self._storage.get(rule.key_for(*self._key(what, who)))
+
+    def _refusal(self, what: str, who: tuple[str, ...]) -> TooManyTries:
+        window = self._limiter.get_window_stats(self._rules[what], *self._key(what, who))
+        return TooManyTries(what, timedelta(seconds=window.reset_time - time.time()))
 
     def _key(self, what: str, who: tuple[str, ...]) -> tuple[str, str]:
         """Name the counter without keeping an address in it."""
@@ -184,6 +207,14 @@ class DatabaseCounters(LimitsStorage):
         ).returning(table.c.count)
         with self._begin() as connection:
             return int(connection.execute(statement).scalar_one())
+
+    def decr(self, key: str) -> None:
+        """Take one from a counter whose window is not over."""
+        counts = self._table.c
+        is_counted = (counts.key == key) & (counts.expires_at > self._clock()) & (counts.count > 0)
+        less = update(self._table).where(is_counted).values({counts.count: counts.count - 1})
+        with self._begin() as connection:
+            connection.execute(less)
 
     def get(self, key: str) -> int:
         return int(self._row(key)[0])

@@ -43,6 +43,13 @@ class SharedCounters(DatabaseCounters):
             lambda: super(SharedCounters, self).incr(key, expiry, amount),
         )
 
+    def decr(self, key: str) -> None:
+        # Without the key its window is over; a negative count would be one try more.
+        self._ask(
+            lambda: self._redis.get(key) > 0 and self._redis.incr(key, 1, -1),
+            lambda: super(SharedCounters, self).decr(key),
+        )
+
     def get(self, key: str) -> int:
         return self._ask(lambda: self._redis.get(key), lambda: super(SharedCounters, self).get(key))
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from minifile.codes import new_token, token_hash
-from minifile.errors import NotFound, SignInRefused
+from minifile.errors import NotFound, SignInRefused, TooManyTries
 from minifile.extensions import db, write_transaction
 from minifile.identity import Account, Actor, Scope
 from minifile.models import User, UserSession
@@ -53,21 +53,21 @@ def check_sign_in(
     Raises SignInRefused in the same words and after the same work for an unknown name, a wrong
     password and a disabled user, and TooManyTries. Only failures are counted: for the name with
     the address of the visitor, so that nobody can lock somebody else out, and for the address.
+    Each try counts as one until it is judged, which takes long.
     """
     asked = name_or_email.strip()[:MAX_EMAIL]
     by_email = "@" in asked
     key = email_key(asked) if by_email else name_key(asked)
-    rates.check(WRONG_SIGN_INS, key, address)
-    rates.check(WRONG_SIGN_INS_ADDRESS, address)
+    _take_try(rates, key, address)
     column = User.email_key if by_email else User.name_key
     user = db.session.scalar(select(User).where(column == key))
     kept = user.password_hash if user is not None else None
     is_right = verify_password(kept or _some_hash(), password)
     if user is None or kept is None or user.disabled_at is not None or not is_right:
-        rates.count(WRONG_SIGN_INS, key, address)
-        rates.count(WRONG_SIGN_INS_ADDRESS, address)
         _note_failure(None if user is None else user.id, now)
         raise SignInRefused
+    rates.give_back(WRONG_SIGN_INS, key, address)
+    rates.give_back(WRONG_SIGN_INS_ADDRESS, address)
     return user.id
 
 
@@ -166,6 +166,15 @@ def purge_sessions(*, times: SessionTimes, now: datetime) -> int:
     with write_transaction(durable=False) as session:
         gone = session.scalars(delete(UserSession).where(is_over).returning(UserSession.id))
         return len(gone.all())
+
+
+def _take_try(rates: RateLimits, key: str, address: str) -> None:
+    rates.take(WRONG_SIGN_INS, key, address)
+    try:
+        rates.take(WRONG_SIGN_INS_ADDRESS, address)
+    except TooManyTries:
+        rates.give_back(WRONG_SIGN_INS, key, address)
+        raise
 
 
 def _note_seen(session_id: int, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from minifile.errors import LastAdmin, NotFound, Taken
 from minifile.extensions import db, write_transaction
 from minifile.identity import Actor, Allowance, UserRole
-from minifile.models import PasswordReset, User
+from minifile.models import ApiToken, PasswordReset, User
 from minifile.policy.identity import (
     as_text,
     check_new_password,
@@ -20,6 +20,7 @@ from minifile.policy.identity import (
     email_key,
     name_key,
 )
+from minifile.services.admin_offers import withdraw_offers
 from minifile.services.allowances import own_allowance
 from minifile.services.audit import record
 from minifile.services.passwords import hash_password
@@ -114,9 +115,14 @@ def find_user(name_or_email: str) -> UserRecord | None:
 
 def find_row(name_or_email: str) -> User | None:
     """Return the row of a name or an address. A name never holds an @."""
+    column = User.email_key if "@" in name_or_email else User.name_key
+    return db.session.scalar(select(User).where(column == asked_key(name_or_email)))
+
+
+def asked_key(name_or_email: str) -> str:
+    """Return what a name or an address is found by."""
     text = name_or_email.strip()[:MAX_ASKED]
-    wanted = User.email_key == email_key(text) if "@" in text else User.name_key == name_key(text)
-    return db.session.scalar(select(User).where(wanted))
+    return email_key(text) if "@" in name_or_email else name_key(text)
 
 
 def has_users() -> bool:
@@ -143,28 +149,19 @@ def list_users(search: str = "", *, limit: int = 50, offset: int = 0) -> list[Us
     return [as_record(row) for row in db.session.scalars(query)]
 
 
-def change_identity(
-    user_id: int, *, name: str, email: str | None, actor: Actor, now: datetime
-) -> UserRecord:
-    """Change name and address. Raises BadOption and Taken."""
-    name, email = clean_name(name), clean_email(email) if email else None
-    row = None
-    try:
-        with write_transaction() as session:
-            row = lock_user(session, user_id)
-            row.name, row.name_key = name, name_key(name)
-            row.email, row.email_key = email, email_key(email) if email else None
-            record(session, actor, "user.rename", user_id, now=now)
-    except IntegrityError:
-        probe = User(id=user_id, email_key=email_key(email) if email else None)
-        raise taken(probe) from None
-    return as_record(row)
-
-
 def change_password(
-    user_id: int, password: str, *, actor: Actor, now: datetime, keep_session: int | None = None
+    user_id: int,
+    password: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    keep_session: int | None = None,
+    revokes_tokens: bool = False,
 ) -> None:
-    """Set a new password and end every session of the user but `keep_session`, and every reset."""
+    """Set a new password and end every session of the user but `keep_session`, and every reset.
+
+    With `revokes_tokens` the API tokens go, too.
+    """
     user = get_user(user_id)
     check_new_password(password, [user.name, user.email or ""])
     password_hash = hash_password(password)
@@ -172,6 +169,9 @@ def change_password(
         lock_user(session, user_id).password_hash = password_hash
         delete_sessions(session, user_id, but=keep_session)
         session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
+        if revokes_tokens:
+            session.execute(delete(ApiToken).where(ApiToken.user_id == user_id))
+            record(session, actor, "token.revoke_all", user_id, now=now)
         record(session, actor, "user.password", user_id, now=now)
 
 
@@ -207,17 +207,23 @@ def change_user(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Change all that is given of a user, or nothing. Raises NotFound and LastAdmin."""
+    """Change all that is given of a user, or nothing. Raises NotFound and LastAdmin.
+
+    With the role, or the way in, ends what an admin has handed out.
+    """
     with write_transaction() as session:
         if is_disabled or role is UserRole.USER:
             check_not_last_admin(session, user_id)
         row = lock_user(session, user_id)
         if role is not None and row.role != role:
             row.role = role.value
+            if role is UserRole.USER:
+                withdraw_offers(session, user_id)
             record(session, actor, "user.role", user_id, role.value, now=now)
         if is_disabled is not None and is_disabled != (row.disabled_at is not None):
             row.disabled_at = now if is_disabled else None
             delete_sessions(session, user_id)
+            withdraw_offers(session, user_id)
             action = "user.disable" if is_disabled else "user.enable"
             record(session, actor, action, user_id, now=now)
         if limits is not None:

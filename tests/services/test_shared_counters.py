@@ -143,3 +143,17 @@ def test_a_redis_that_is_silent_is_waited_for_once(
 
     assert rates.left(UPLOADS, "192.0.2.3") == 200
     assert caplog.text.count("Redis does not answer (TimeoutError)") == 1
+
+
+def test_what_is_given_back_may_be_taken_again(redis: Redis, make_rates: Callable[..., RateLimits]):
+    rates = make_rates(redis.url, rate_unknown_codes="1")
+    for _ in range(3):
+        rates.take(UNKNOWN_CODES, "192.0.2.9")
+        rates.give_back(UNKNOWN_CODES, "192.0.2.9")
+    # One too many, as where the window has ended meanwhile, is no try more.
+    rates.give_back(UNKNOWN_CODES, "192.0.2.9")
+
+    rates.take(UNKNOWN_CODES, "192.0.2.9")
+    with pytest.raises(TooManyTries):
+        rates.take(UNKNOWN_CODES, "192.0.2.9")
+    assert rates.left(UNKNOWN_CODES, "192.0.2.9") == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from conftest import NOW
@@ -19,12 +20,14 @@ from minifile.errors import (
     Taken,
     TokenRefused,
     TooManyTries,
+    WrongOwnPassword,
 )
 from minifile.extensions import db
 from minifile.identity import BY_SHELL, Account, Actor, Scope, UserRole
 from minifile.models import AuditEntry
 from minifile.services import user_sessions
 from minifile.services.api_tokens import account_of_token, create_token, revoke_token
+from minifile.services.own_account import check_own_password
 from minifile.services.ownership import check_scope
 from minifile.services.user_sessions import (
     SessionTimes,
@@ -130,6 +133,33 @@ def test_wrong_passwords_are_limited_by_name_and_address_and_lock_nobody_else_ou
     )
 
     assert elsewhere
+
+
+def test_guesses_that_come_at_once_are_limited_as_those_that_come_in_turn(everywhere: Flask):
+    alice = make_user()
+
+    def sign_in_with(number: int) -> type[Exception]:
+        with pytest.raises((SignInRefused, TooManyTries)) as refusal:
+            sign_in(everywhere, password=f"guess {number}")
+        return refusal.type
+
+    def prove_with(number: int) -> type[Exception]:
+        rates = rates_of(everywhere)
+        with pytest.raises((WrongOwnPassword, TooManyTries)) as refusal:
+            check_own_password(alice.id, f"guess {number}", address="192.0.2.1", rates=rates)
+        return refusal.type
+
+    for guess, wrong in ((sign_in_with, SignInRefused), (prove_with, WrongOwnPassword)):
+        said = at_once(everywhere, *(partial(guess, number) for number in range(16)))
+        assert said.count(wrong) == 10
+
+
+def test_who_knows_the_password_signs_in_as_often_as_they_like(here: Flask):
+    alice = make_user()
+
+    for _ in range(12):
+        assert sign_in(here) == alice.id
+        check_own_password(alice.id, PASSWORD, address="192.0.2.1", rates=rates_of(here))
 
 
 def test_a_session_ends_when_it_is_idle_and_when_it_is_old(everywhere: Flask):
