@@ -7,6 +7,8 @@ from flask import Response, g, make_response, render_template, request, url_for
 
 from minifile.download.forms import ReportForm
 from minifile.download.routes import bp, file
+from minifile.errors import LinkLocked
+from minifile.services.downloads import find_readable_link
 from minifile.services.links import find_open_link
 from minifile.services.reports import REASONS, report_link
 from minifile.values import LinkRecord
@@ -31,10 +33,20 @@ def report(code: str) -> Response:
     Our own pages lead here with `?form`.
     """
     link = _found(code)
-    if "form" not in request.args and any(each.filename == _WORD for each in link.files):
+    has_file = any(each.filename == _WORD for each in link.files)
+    if has_file and "form" not in request.args and _may_read(code):
         return file(code, _WORD)
     ensure_browser()
     return make_response(_page(code, _form()))
+
+
+def _may_read(code: str) -> bool:
+    """Say whether the visitor may know what the link holds."""
+    try:
+        find_readable_link(code, current_visitor(), rates=current_rates(), now=utcnow())
+    except LinkLocked:
+        return False
+    return True
 
 
 @bp.post("/<code:code>/report")

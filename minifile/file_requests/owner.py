@@ -50,7 +50,7 @@ bp = Blueprint("file_requests", __name__, url_prefix="/account/requests")
 @bp.get("/")
 def index() -> str:
     """List the file requests of who is signed in."""
-    account, page = require_account(Scope.MANAGE), asked_page()
+    account, page = require_account(Scope.READ), asked_page()
     found, has_more = cut(list_requests(account, page=page, now=utcnow()), PAGE)
     return render_template("file_requests/index.html", requests=found, page=page, has_more=has_more)
 
@@ -84,7 +84,7 @@ def create() -> Response:
 @bp.get("/<code:request_code>")
 def show(request_code: str) -> Response:
     """Show a file request and what was handed in; that counts as seen from then on."""
-    found, page, now = _own(request_code), asked_page(), utcnow()
+    found, page, now = _own(request_code, Scope.READ), asked_page(), utcnow()
     submissions, has_more = cut(list_submissions(found, page=page, now=now), SUBMISSIONS)
     address = public_url() + url_for("submissions.show", request_code=found.code)
     response = make_response(
@@ -110,7 +110,7 @@ def show(request_code: str) -> Response:
 @bp.get("/<code:request_code>/edit")
 def edit(request_code: str) -> Response:
     """Show the form with what is asked for now."""
-    found = _own(request_code)
+    found = _own(request_code, Scope.READ)
     return _form_page(form_of(found), found)
 
 
@@ -163,8 +163,8 @@ def delete(request_code: str, submission_id: int) -> Response:
     return _back("The submission is deleted.", found)
 
 
-def _own(code: str) -> RequestRecord:
-    account = require_account(Scope.MANAGE)
+def _own(code: str, scope: Scope = Scope.MANAGE) -> RequestRecord:
+    account = require_account(scope)
     return find_own_request(code, account, visitor_network(), rates=current_rates())
 
 

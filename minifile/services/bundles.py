@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from minifile.codes import token_hash
-from minifile.errors import BadOption, Conflict, NotFound, UploadExpired, UploadNotReady
+from minifile.errors import (
+    BadOption,
+    Conflict,
+    ContentBlocked,
+    NotFound,
+    UploadExpired,
+    UploadNotReady,
+)
 from minifile.extensions import db
 from minifile.policy.access import check_open
 from minifile.policy.limits import check_file_count, check_link_size
@@ -109,7 +116,12 @@ def finish_bundle(
             mark_deleting(driver, row)
         return make_link(driver, complete, chosen, code, terms=terms, now=now()), True
 
-    new_link, is_new = commit_with_code(work, code_length=terms.limits.code_length)
+    try:
+        new_link, is_new = commit_with_code(work, code_length=terms.limits.code_length)
+    except ContentBlocked:
+        for row in members:
+            discard(row, storage=terms.storage)
+        raise
     if is_new:
         terms.rates.count(UPLOADS, visitor.rate_address)
     for row in dropped:

@@ -130,3 +130,17 @@ def test_a_report_writes_nothing_but_itself(app: Flask, link: Sent):
     send_report(client, link, reason="other")
 
     assert row_counts(app) == {**before, "report": 1}
+
+
+def test_a_locked_link_does_not_tell_that_a_file_is_called_so(app: Flask):
+    link = send(app, {"report": b"bytes"}, password="word")
+
+    shut = fetch(shell(app), f"{link.path}/report")
+    opened = fetch(shell(app), f"{link.path}/report", headers={"X-Link-Password": "word"})
+
+    assert (shut.status_code, "What is wrong" in shut.text or "report" in shut.text.lower()) == (
+        200,
+        True,
+    )
+    assert b"bytes" not in shut.data
+    assert opened.data == b"bytes"
