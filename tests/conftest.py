@@ -68,10 +68,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
 
 
-# What hashes passwords outside of the tests.
-REAL_HASHER = passwords.make_hasher
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Spare thousands of applications in one process what comes out the same for each.
 

@@ -46,6 +46,9 @@ def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
     address, and the text holds a secret.
     """
     try:
+        if not mail.to:
+            # Not every release of the library says so.
+            raise ValueError("a mail needs an address")
         with _connected(mailer) as connection:
             connection.send_message(_message(mailer, mail, now))
     except (smtplib.SMTPException, OSError, ValueError) as error:
