@@ -290,7 +290,8 @@ def test_who_is_not_signed_in_is_sent_to_sign_in_or_refused(app: Flask):
 @pytest.mark.parametrize(
     ("scope", "page", "status"),
     [
-        (Scope.MANAGE, "", 200),
+        (Scope.READ, "", 200),
+        (Scope.MANAGE, "", 403),
         (Scope.UPLOAD, "", 403),
         (Scope.READ, "/all.zip", 200),
         (Scope.UPLOAD, "/all.zip", 403),

@@ -11,7 +11,7 @@ import { Kept } from "./upload/kept.js";
 import { answerTabs, digestOfStart, forget, newBundle, remember } from "./upload/memory.js";
 import { pieces } from "./upload/pieces.js";
 import { Queue } from "./upload/queue.js";
-import { request, say } from "./upload/say.js";
+import { request, say } from "./words.js";
 import { Transfer } from "./upload/transfer.js";
 import { View } from "./upload/view.js";
 import { countOfFiles, filesize } from "./units.js";

@@ -1,7 +1,7 @@
 // The list of what was chosen and is not yet on its way, and what of it would be refused.
 
 import { countOfFiles, filesize } from "../units.js";
-import { say } from "./say.js";
+import { say } from "../words.js";
 
 const MOST_ROWS = 200;
 

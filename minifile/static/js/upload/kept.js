@@ -3,7 +3,7 @@
 
 import { countOfFiles, filesize } from "../units.js";
 import { askTabs, digestOfStart, forget, recall } from "./memory.js";
-import { request, say } from "./say.js";
+import { request, say } from "../words.js";
 
 
 export class Kept {

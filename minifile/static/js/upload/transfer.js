@@ -1,7 +1,7 @@
 // One file on its way: a resumable upload (tus) that tries again until it is through or refused.
 
 import { pieces, shrink } from "./pieces.js";
-import { say } from "./say.js";
+import { say } from "../words.js";
 
 const PAUSES_S = [1, 2, 4, 8, 15, 30];
 // Cut so often without one byte having arrived, a piece counts as refused.

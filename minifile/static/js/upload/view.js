@@ -1,7 +1,7 @@
 // The card that shows files on their way. It paints a few times a second, however many bytes come.
 
 import { countOfFiles, filesize, timeLeft } from "../units.js";
-import { say } from "./say.js";
+import { say } from "../words.js";
 
 const MOST_ROWS = 200;
 const PAINT_MS = 200;
