@@ -24,7 +24,7 @@ from minifile.services.links import standing
 from minifile.services.owned_links import OwnedLink
 from minifile.services.quotas import use_of
 from minifile.services.users import UserRecord
-from minifile.values import Limits, LinkRecord
+from minifile.values import ENDLESS, Limits, LinkRecord
 from minifile.web.addresses import file_as_json, short_link
 from minifile.web.current import public_url
 
@@ -116,13 +116,17 @@ def _in_list(link: OwnedLink) -> LinkInList:
 
 def _limits(limits: Limits) -> LimitsAnswer:
     return LimitsAnswer(
-        max_file_size=limits.max_file_size,
-        max_link_size=limits.max_link_size,
+        max_file_size=_unless_endless(limits.max_file_size),
+        max_link_size=_unless_endless(limits.max_link_size),
         max_lifetime_seconds=int(limits.max_lifetime.total_seconds()),
         quota=limits.quota,
         max_links=limits.max_links,
         daily_upload=limits.daily_upload,
     )
+
+
+def _unless_endless(size_bytes: int) -> int | None:
+    return None if size_bytes >= ENDLESS else size_bytes
 
 
 def _usage(user_id: int, now: datetime) -> UsageAnswer:

@@ -100,8 +100,8 @@ class LinkAnswer(BaseModel):
 class LimitsAnswer(BaseModel):
     """What a user may have; null is without a limit, sizes in bytes."""
 
-    max_file_size: int
-    max_link_size: int
+    max_file_size: int | None
+    max_link_size: int | None
     max_lifetime_seconds: int
     quota: int | None
     max_links: int | None

@@ -1,20 +1,9 @@
 """The forms of a recipient."""
 
-from flask_wtf import FlaskForm
-from wtforms import PasswordField, RadioField, StringField, TextAreaField
+from wtforms import RadioField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
 from minifile.web.forms import StrictForm
-
-
-class UnlockForm(FlaskForm):
-    """Asks for the link password."""
-
-    password = PasswordField(
-        "Link password",
-        validators=[DataRequired("Type the password first.")],
-        render_kw={"autocomplete": "current-password", "autofocus": True},
-    )
 
 
 class ReportForm(StrictForm):

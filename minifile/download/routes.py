@@ -1,17 +1,18 @@
 """The short link, the bytes behind it, and what stands in their way."""
 
+from functools import partial
+
 from flask import Blueprint, Response, g, jsonify, make_response, render_template, request, url_for
 
 from minifile.download import inline
 from minifile.download.bytes_answer import answer_archive, answer_file, answer_preview
-from minifile.download.forms import UnlockForm
 from minifile.download.landing import landing_page
 from minifile.download.submissions import answer_submissions
-from minifile.errors import LinkLocked, TooManyTries
+from minifile.errors import LinkLocked
 from minifile.services.downloads import Reading, check_download, find_readable_link
 from minifile.services.links import find_file, find_open_link
 from minifile.services.unlocking import tries_left, unlock_link
-from minifile.web.addresses import download_path, file_as_json, see_other, short_link
+from minifile.web.addresses import download_path, file_as_json, short_link
 from minifile.web.current import (
     check_same_site,
     current_rates,
@@ -20,9 +21,10 @@ from minifile.web.current import (
     public_url,
     utcnow,
 )
-from minifile.web.error_pages import answer_refusal, status_of
-from minifile.web.negotiate import answer_format, is_command_line_tool, is_preview, names_in_accept
+from minifile.web.error_pages import status_of
+from minifile.web.negotiate import answer_format, is_command_line_tool, is_preview
 from minifile.web.qr import qr_code
+from minifile.web.unlocking import UnlockForm, answer_unlock, ask_by_basic
 
 bp = Blueprint("download", __name__)
 
@@ -87,19 +89,13 @@ def unlock(code: str) -> Response:
     visitor = current_visitor()
     link = find_open_link(code, visitor, rates=current_rates(), now=utcnow())
     g.link_id = link.id
-    form = UnlockForm()
-    if not form.validate_on_submit():
-        return _password_page(code, 422, "Type the password first.")
-    try:
-        unlock_link(link, visitor, form.password.data or "", rates=current_rates(), now=utcnow())
-    except LinkLocked as error:
-        left = tries_left(link, visitor, rates=current_rates())
-        return _password_page(code, 401, f"{error}{_tries(left)}")
-    except TooManyTries as error:
-        response = _password_page(code, 429, str(error))
-        response.headers["Retry-After"] = str(int(error.retry_after.total_seconds()))
-        return response
-    return see_other(url_for("download.show", code=code))
+    rates = current_rates()
+    return answer_unlock(
+        lambda password: unlock_link(link, visitor, password, rates=rates, now=utcnow()),
+        lambda: tries_left(link, visitor, rates=rates),
+        partial(_password_page, code),
+        url_for("download.show", code=code),
+    )
 
 
 @bp.errorhandler(LinkLocked)
@@ -109,10 +105,7 @@ def ask_for_password(error: LinkLocked) -> Response:
     if answer_format() == "html" and request.view_args:
         ensure_browser()
         return _password_page(request.view_args["code"], status, None)
-    response = answer_refusal(error)
-    if not names_in_accept("text/html"):
-        response.headers["WWW-Authenticate"] = 'Basic realm="link password", charset="UTF-8"'
-    return response
+    return ask_by_basic(error, "link password")
 
 
 def _reading(code: str) -> Reading:
@@ -154,9 +147,3 @@ def _password_page(code: str, status: int, error: str | None) -> Response:
         error=error,
     )
     return make_response(page, status)
-
-
-def _tries(left: int | None) -> str:
-    if left is None:
-        return ""
-    return f" {left} {'try' if left == 1 else 'tries'} left."

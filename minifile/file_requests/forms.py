@@ -145,16 +145,6 @@ class SendForm(FlaskForm):
     """A form of nothing but a button."""
 
 
-class UnlockForm(FlaskForm):
-    """Asks for the password of a file request."""
-
-    password = PasswordField(
-        "Password",
-        validators=[DataRequired("Type the password first.")],
-        render_kw={"autocomplete": "current-password", "autofocus": True},
-    )
-
-
 def _types(text: str | None) -> Sequence[str]:
     found = split(text or "")
     assert isinstance(found, tuple)

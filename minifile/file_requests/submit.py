@@ -1,5 +1,7 @@
 """The stranger's page of a file request: the form, `curl -F`, `curl -T`, and its password."""
 
+from functools import partial
+
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from minifile.errors import (
@@ -7,11 +9,10 @@ from minifile.errors import (
     LinkLocked,
     LinkNotFound,
     MinifileError,
-    TooManyTries,
 )
 from minifile.extensions import exempt_from_csrf
 from minifile.file_requests import answers, receiving
-from minifile.file_requests.forms import UnlockForm, refuse_unknown
+from minifile.file_requests.forms import refuse_unknown
 from minifile.services.request_access import (
     check_request_unlocked,
     find_open_request,
@@ -20,7 +21,6 @@ from minifile.services.request_access import (
 )
 from minifile.services.request_rows import RequestRecord
 from minifile.values import Visitor
-from minifile.web.addresses import see_other
 from minifile.web.answering import answering
 from minifile.web.bodies import end_unread_body
 from minifile.web.current import (
@@ -31,7 +31,8 @@ from minifile.web.current import (
     utcnow,
 )
 from minifile.web.error_pages import answer_refusal, say_when_to_retry, status_of
-from minifile.web.negotiate import answer_format, names_in_accept
+from minifile.web.negotiate import answer_format
+from minifile.web.unlocking import UnlockForm, answer_unlock, ask_by_basic
 
 bp = Blueprint("submissions", __name__, url_prefix="/r")
 bp.after_request(end_unread_body)
@@ -78,21 +79,15 @@ def put(request_code: str, filename: str = "") -> Response:
 def unlock(request_code: str) -> Response:
     """Take the password from the form and remember the browser that gave it."""
     check_same_site()
-    visitor, rates, form = current_visitor(), current_rates(), UnlockForm()
+    visitor, rates = current_visitor(), current_rates()
     found = find_open_request(request_code, visitor, rates=rates, now=utcnow())
     refuse_unknown("password")
-    if not form.validate_on_submit():
-        return _password_page(request_code, 422, "Type the password first.")
-    try:
-        unlock_request(found, visitor, form.password.data or "", rates=rates, now=utcnow())
-    except LinkLocked as error:
-        left = request_tries_left(found, visitor, rates=rates)
-        return _password_page(request_code, 401, f"{error}{_tries(left)}")
-    except TooManyTries as error:
-        response = _password_page(request_code, 429, str(error))
-        say_when_to_retry(response, error)
-        return response
-    return see_other(url_for("submissions.show", request_code=request_code))
+    return answer_unlock(
+        lambda password: unlock_request(found, visitor, password, rates=rates, now=utcnow()),
+        lambda: request_tries_left(found, visitor, rates=rates),
+        partial(_password_page, request_code),
+        url_for("submissions.show", request_code=request_code),
+    )
 
 
 @bp.errorhandler(LinkLocked)
@@ -102,10 +97,7 @@ def ask_for_password(error: LinkLocked) -> Response:
     if answer_format() == "html" and request.view_args:
         ensure_browser()
         return _password_page(request.view_args["request_code"], status, None)
-    response = answer_refusal(error)
-    if not names_in_accept("text/html"):
-        response.headers["WWW-Authenticate"] = 'Basic realm="file request", charset="UTF-8"'
-    return response
+    return ask_by_basic(error, "file request")
 
 
 def _unlocked(code: str, visitor: Visitor) -> RequestRecord:
@@ -132,9 +124,3 @@ def _password_page(code: str, status: int, error: str | None) -> Response:
         error=error,
     )
     return make_response(page, status)
-
-
-def _tries(left: int | None) -> str:
-    if left is None:
-        return ""
-    return f" {left} {'try' if left == 1 else 'tries'} left."

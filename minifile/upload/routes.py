@@ -52,7 +52,9 @@ bp.after_request(end_unread_body)
 def new() -> Response:
     """Show the upload page; a shell is told what to type."""
     if is_command_line_tool():
-        text = render_template("upload/help.txt", url=f"{public_url()}/", limits=current_limits())
+        text = render_template(
+            "upload/help.txt", url=f"{public_url()}/", limits=current_limits(), endless=ENDLESS
+        )
         return Response(f"{text}\n", content_type="text/plain; charset=utf-8")
     account = current_account()
     if account is None and not current_limits().anyone_may_upload:

@@ -203,3 +203,12 @@ def test_the_api_describes_every_route_that_it_has(app: Flask, client: FlaskClie
 @pytest.mark.parametrize("user_id", ["987654321", "9" * 19, "9" * 40, "-1"])
 def test_an_id_that_no_user_has_is_unknown(root: FlaskClient, user_id: str):
     assert refused(root.get(f"/api/v1/users/{user_id}"))[0] == 404
+
+
+def test_no_limit_is_told_as_none(
+    app: Flask, alice: UserRecord, script: FlaskClient, root: FlaskClient
+):
+    root.patch(f"/api/v1/users/{alice.id}", json={"limits": {"max_file_size": -1}})
+
+    assert script.get("/api/v1/me").json["limits"]["max_file_size"] is None
+    assert "any size" in script.get("/").text
