@@ -161,22 +161,23 @@ def _clients(subject: Subject) -> Iterator[tuple[int, Mapping[str, int]]]:
 
 
 def _visits(subject: Subject) -> Iterator[tuple[int, Mapping[str, int]]]:
-    sums = [func.sum(column) for column in (Visit.links, Visit.files, Visit.size_bytes)]
+    sums = [
+        func.sum(each).label(each.name) for each in (Visit.links, Visit.files, Visit.size_bytes)
+    ]
     quarter = quarter_of(Visit.at).label("quarter")
     query = (
-        select(quarter, Visit.kind, func.count(), *sums)
+        select(quarter, Visit.kind, func.count().label("visits"), *sums)
         .join(Link, Link.id == Visit.link_id)
         .where(_is_of(subject))
         .group_by(quarter, Visit.kind)
     )
     if subject.scope is TallyScope.FILE:
         query = query.where(Visit.file_id == subject.id)
-    for row in db.session.execute(query):
-        at, kind, count, links, files, size_bytes = row
-        one = visit_counters(kind, int(links), int(files), int(size_bytes))
+    for row in db.session.execute(query).all():
+        one = visit_counters(row.kind, int(row.links), int(row.files), int(row.size_bytes))
         # What was uploaded is a sum by itself; of the rest each visit counts one.
-        times = 1 if kind == VisitKind.MADE else count
-        yield at, {name: value * times for name, value in one.items()}
+        times = 1 if row.kind == VisitKind.MADE else row.visits
+        yield row.quarter, {name: value * times for name, value in one.items()}
 
 
 def _is_file(subject: Subject) -> ColumnElement[bool]:

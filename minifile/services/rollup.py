@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from minifile.models import Delivery, File, Link, Slot, Visit
 from minifile.policy.timelines import quarter
+from minifile.services.clients import destroy_old_salts
 from minifile.services.counts import EVERYTHING, Subject, TallyScope
 from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
 from minifile.services.pacing import read_page, unhurried_transaction
@@ -35,6 +36,13 @@ _COUNTER_OF = {
     VisitKind.EXHAUSTED: "refused_exhausted",
     VisitKind.REVOKED: "refused_revoked",
 }
+
+
+def roll_up(now: datetime) -> None:
+    """Add up what has happened, and destroy the salts that nothing needs any more."""
+    roll_up_visits()
+    with unhurried_transaction():
+        destroy_old_salts(now)
 
 
 def end_slots(now: datetime) -> None:
@@ -195,11 +203,13 @@ def _add_visits(session: Session, page: Sequence[int]) -> None:
             select(Link.id, FAMILY, Link.owner_id).where(Link.id.in_({row.link_id for row in rows}))
         )
     }
+    # One that was removed since has no numbers any more.
+    files = set(session.scalars(select(File.id).where(File.id.in_({row.file_id for row in rows}))))
     sums = Sums()
     for row in rows:
         subjects = _subjects(*families[row.link_id])
         counters = visit_counters(row.kind, row.links, row.files, row.size_bytes)
-        if row.file_id is not None:
+        if row.file_id in files:
             subjects = [*subjects, Subject(TallyScope.FILE, row.file_id)]
         sums.add(subjects, quarter(row.at), counters)
         if row.kind == VisitKind.OPENED:
