@@ -267,15 +267,12 @@ def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
 
     def start(*arguments: str, **settings: str) -> RunningServer:
         values = {"instance_path": str(folder / "served"), "keep_free": "0", **settings}
-        environment = environment_of(**values)
-        log_path = folder / f"server-{len(running)}.log"
-        with log_path.open("w") as log:
-            process = subprocess.Popen(
-                [*MINIFILE, "serve", "--port", "0", *arguments],
-                env=environment, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        url = _announced_url(process, log_path)
-        server = RunningServer(url, process, Path(values["instance_path"]), environment, log_path)
+        server = announced_server(
+            [*MINIFILE, "serve", "--port", "0", *arguments],
+            environment_of(**values),
+            folder / f"server-{len(running)}.log",
+            Path(values["instance_path"]),
+        )
         running.append(server)
         return server
 
@@ -285,6 +282,18 @@ def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
         for server in running:
             if server.process.poll() is None:
                 server.kill()
+
+
+def announced_server(
+    command: list[str], environment: dict[str, str], log_path: Path, instance_path: Path
+) -> RunningServer:
+    """Start a server, and wait until it says where it listens."""
+    with log_path.open("w") as log:
+        process = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    url = _announced_url(process, log_path)
+    return RunningServer(url, process, instance_path, environment, log_path)
 
 
 def environment_of(**settings: str) -> dict[str, str]:
