@@ -461,7 +461,7 @@ def _path(link: TrueLink, file: TrueFile) -> str:
 
 def _host_of(odd: str) -> str | None:
     """What may be shown of an odd referrer: its host, where it has one that could be real."""
-    return "long.example" if odd.startswith("https://long.example/") else None
+    return odd.split("/")[2] if odd.startswith(("https://long.", "https://tab.")) else None
 
 
 # A picture of one dot; what follows its end is ignored.

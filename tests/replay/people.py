@@ -13,13 +13,13 @@ BROWSERS = (
     Agent(f"{WINDOWS} {WEBKIT} Chrome/138.0.0.0 Safari/537.36 Edg/138.0.0.0", "Edge", "Windows"),
     Agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
           "Firefox", "Linux"),
-    Agent(f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/138.0.0.0 Mobile Safari/537.36",
-          "Chrome Mobile", "Android"),
+    Agent("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+          " Version/18.5 Safari/605.1.15", "Safari", "macOS"),
 )  # fmt: skip
 TOOLS = (
     Agent("curl/8.5.0", "curl", None, is_tool=True),
     Agent("Wget/1.21.4", "Wget", None, is_tool=True),
-    Agent("python-requests/2.32.3", "Python Requests", None, is_tool=True),
+    Agent("python-requests/2.32.3", "Python", None, is_tool=True),
 )
 BOTS = (
     Agent("Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", "", None, is_bot=True),
