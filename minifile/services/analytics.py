@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from minifile.extensions import db, release_connection
 from minifile.models import Breakdown, File, Link, Tally
 from minifile.policy.timelines import TallyStep, instant, pieces, quarter, runs
-from minifile.services.counts import COUNTERS, Counts, Share, Subject, TallyScope
+from minifile.services.counts import COUNTERS, FETCHED, Counts, Share, Subject, TallyScope
 from minifile.services.pending import pending_by_link, pending_counts, pending_shares
 
 
 @dataclass(frozen=True, slots=True)
 class TopLink:
-    """A link with its numbers; `filename` is that of its first file."""
+    """A link with what was fetched of it (FETCHED); `filename` is that of its first file."""
 
     id: int
     code: str
@@ -43,7 +43,7 @@ def timeline(subject: Subject, edges: Sequence[datetime], *, now: datetime) -> l
     steps = [quarter(edge) for edge in edges]
     number = {first: at for at, first in enumerate(steps[:-1])}
     for first, width, length in runs(edges):
-        step = cast((Tally.at - first) / width, Integer) if width > 1 else Tally.at - first
+        step = (Tally.at - first) // width
         query = (
             select(step.label("number"), *_sums())
             .where(*_is_of(Tally, subject), Tally.step == TallyStep.QUARTER)
@@ -76,7 +76,7 @@ def break_down(
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for value, downloads, opened in (
-        *db.session.execute(query).tuples(),
+        *db.session.execute(query),
         *pending_shares(subject, kind, first, stop),
     ):
         sums[value][0] += int(downloads)
@@ -97,7 +97,7 @@ def top_links(
     """Return the links with the most downloads that began in this time: a user's, or of all."""
     first, stop = quarter(since), quarter(until)
     query = (
-        select(Tally.subject_id, *_sums())
+        select(Tally.subject_id, *_sums(FETCHED))
         .where(Tally.scope == TallyScope.LINK.value, _within(Tally, first, stop))
         .group_by(Tally.subject_id)
     )
@@ -105,7 +105,7 @@ def top_links(
         query = query.join(Link, Link.id == Tally.subject_id).where(Link.owner_id == owner_id)
     found: dict[int, Counts] = defaultdict(Counts)
     for link_id, *sums in db.session.execute(query):
-        found[link_id] = Counts(*map(int, sums))
+        found[link_id] = Counts(**dict(zip(FETCHED, map(int, sums), strict=True)))
     for (link_id, at), counts in pending_by_link(owner_id, now=now).items():
         if first <= at < stop:
             found[link_id] += counts
@@ -141,8 +141,8 @@ def _names(links: Sequence[int]) -> dict[int, tuple[str, str]]:
     return names
 
 
-def _sums() -> list[Any]:
-    return [func.coalesce(func.sum(getattr(Tally, name)), 0) for name in COUNTERS]
+def _sums(counters: Sequence[str] = COUNTERS) -> list[Any]:
+    return [func.coalesce(func.sum(getattr(Tally, name)), 0) for name in counters]
 
 
 def _is_of(table: type[Tally] | type[Breakdown], subject: Subject) -> list[ColumnElement[bool]]:

@@ -102,6 +102,8 @@ class Counts:
 _FIELDS = tuple(field.name for field in fields(Counts))
 # What is kept in tallies: nothing of a moment.
 COUNTERS = tuple(name for name in _FIELDS if name not in ("fetching", "downloads_fetching"))
+# Of these what downloads come to.
+FETCHED = COUNTERS[: COUNTERS.index("clients")]
 
 
 @dataclass(frozen=True, slots=True)

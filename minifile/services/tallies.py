@@ -1,7 +1,7 @@
 """Adding to the tallies, within the transaction that takes away what is added."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import Table
@@ -15,6 +15,8 @@ from minifile.services.counts import COUNTERS, Subject
 from minifile.values import Origin
 
 KINDS = ("family", "system", "country", "referrer")
+# Which row of the tallies something belongs to.
+PLACE = ("scope", "subject_id", "step", "at")
 _SHARES = ("downloads", "opened")
 
 
@@ -56,8 +58,8 @@ class Sums:
         for (subject, quarter, kind, value), found in self._shares.items():
             for step, at in places(quarter):
                 _gather(shares[subject.scope.value, subject.id, step.value, at, kind, value], found)
-        _upsert(session, Tally.__table__, counts, COUNTERS)  # type: ignore[arg-type]
-        _upsert(session, Breakdown.__table__, shares, _SHARES)  # type: ignore[arg-type]
+        _upsert(session, Tally.__table__, PLACE, counts, COUNTERS)  # type: ignore[arg-type]
+        _upsert(session, Breakdown.__table__, (*PLACE, "kind", "value"), shares, _SHARES)  # type: ignore[arg-type]
 
 
 def see_clients(
@@ -84,12 +86,12 @@ def _gather(into: dict[str, int], found: Mapping[str, int]) -> None:
 def _upsert(
     session: Session,
     table: Table,
+    keys: Sequence[str],
     rows: Mapping[tuple[object, ...], Mapping[str, int]],
     counters: tuple[str, ...],
 ) -> None:
     if not rows:
         return
-    keys = [column.name for column in table.primary_key]
     insert = _insert(session)(table)
     added = insert.on_conflict_do_update(
         index_elements=keys,
