@@ -3,7 +3,7 @@
 Only `GET` counts, of people and of tools: not the owner, no prefetch, and link-preview bots apart.
 """
 
-from flask import request
+from flask import g, request
 
 from minifile.errors import LinkGone
 from minifile.services.downloads import Reading
@@ -32,5 +32,4 @@ def record_opened(reading: Reading) -> None:
 def record_refusal(error: LinkGone) -> None:
     """Note that somebody asked in vain for a link that has ended."""
     if request.method == "GET" and request.endpoint in _REFUSING and not is_preview():
-        code = (request.view_args or {})["code"]
-        note_refusal(code, current_visitor(), error, now=utcnow())
+        note_refusal(error, current_visitor(), g.get("link_id"), now=utcnow())

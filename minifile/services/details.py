@@ -83,7 +83,7 @@ def iterate_deliveries(
         before_id = page[-1].id
 
 
-def _details(link_id: int) -> Select[Any]:
+def _details(link_id: int) -> Select[*tuple[Any, ...]]:
     """Select deliveries of a link's files, which are those of its child links too."""
     files = select(File.id).where(File.link_id == link_id)
     return (
