@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 from replay.day import END, START
-from replay.truth import COUNTERS, TrueDelivery, Truth, TrueSlot
+from replay.truth import COUNTERS, TrueDelivery, TrueSlot, Truth
 from replay.world import World
 
 from minifile.extensions import db
@@ -17,8 +17,16 @@ from minifile.services import analytics
 from minifile.services.counts import Subject, TallyScope
 from minifile.services.details import iterate_deliveries
 
-# Berlin has a day of 25 hours, Kathmandu is three quarters of an hour off, Adelaide half of one.
-ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Adelaide", "America/St_Johns")
+# Berlin has a day of 25 hours; Kathmandu's clocks are three quarters of an hour off, and those of
+# St. John's half of one.
+ZONES = tuple(map(ZoneInfo, ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns")))
+BERLIN = ZONES[1]
+TIMELINES = (
+    *((Step.DAY, zone) for zone in ZONES),
+    *((Step.HOUR, zone) for zone in ZONES[1:3]),
+    *((Step.WEEK, BERLIN), (Step.MONTH, BERLIN)),
+)
+PUT_BACK = START.replace(day=25, hour=1)
 SINCE, UNTIL = START - timedelta(days=2), END + timedelta(days=2)
 CAN_BE_SHARED = ("family", "system", "referrer")
 
@@ -36,11 +44,12 @@ def compare_read_api(world: World, app: Flask) -> Differences:
     found = Differences()
     with app.app_context():
         for scope, subject in subjects(world.truth):
-            _compare_counts(world, found, scope, subject)
+            _compare_counts(world, found, scope, subject, SINCE, UNTIL)
         for scope, subject in _few_subjects(world.truth):
-            for zone in ZONES:
-                for step in Step:
-                    _compare_timeline(world, found, scope, subject, step, ZoneInfo(zone))
+            for since, until in ((START, PUT_BACK), (PUT_BACK, END)):
+                _compare_counts(world, found, scope, subject, since, until)
+            for step, zone in TIMELINES:
+                _compare_timeline(world, found, scope, subject, step, zone)
             if scope != "file":
                 for kind in CAN_BE_SHARED:
                     _compare_shares(world, found, scope, subject, kind)
@@ -72,6 +81,8 @@ def compare_details(world: World, app: Flask) -> Differences:
     found = Differences()
     with app.app_context():
         for link in world.truth.links:
+            if link.is_gone:
+                continue
             true = [
                 (
                     each.started_at, each.file.name, each.file.size, each.bytes_sent,
@@ -100,6 +111,8 @@ def subjects(truth: Truth) -> Iterator[tuple[str, int]]:
     for owner in {link.owner for link in truth.links} - {None}:
         yield "user", owner
     for link in truth.links:
+        if link.is_gone:
+            continue
         yield "link", link.id
         for file in link.files:
             yield "file", file.id
@@ -108,7 +121,8 @@ def subjects(truth: Truth) -> Iterator[tuple[str, int]]:
 def _few_subjects(truth: Truth) -> list[tuple[str, int]]:
     """Return those of which all steps in all zones are compared: the busiest of each kind."""
     owners = [("user", each) for each in sorted({link.owner for link in truth.links} - {None})]
-    busiest = max(truth.links, key=lambda each: sum(slot.link is each for slot in truth.slots))
+    left = [link for link in truth.links if not link.is_gone]
+    busiest = max(left, key=lambda each: sum(slot.link is each for slot in truth.slots))
     return [("all", 0), *owners, ("link", busiest.id), ("file", busiest.files[0].id)]
 
 
@@ -121,22 +135,22 @@ def counters_of(counts: Any) -> dict[str, int]:
     return {name: getattr(counts, name) for name in COUNTERS}
 
 
-def _compare_counts(world: World, found: Differences, scope: str, subject: int) -> None:
-    middle = START.replace(day=25, hour=1)
-    for since, until in ((SINCE, UNTIL), (START, middle), (middle, END)):
-        counts = analytics.count(_subject(scope, subject), since, until, now=world.now)
-        true = world.truth.count(scope, subject, since, until)
-        what = f"{scope} {subject} from {since:%d %H:%M} to {until:%d %H:%M}"
-        _compare_counters(found, what, counters_of(counts), true)
-        found.compare(f"{what}: fetching", counts.fetching, 0)
-        found.compare(
-            f"{what}: aborted",
-            (counts.downloads_aborted, counts.deliveries_aborted),
-            (
-                true["downloads"] - true["downloads_completed"],
-                true["deliveries"] - true["deliveries_completed"],
-            ),
-        )
+def _compare_counts(
+    world: World, found: Differences, scope: str, subject: int, since: datetime, until: datetime
+) -> None:
+    counts = analytics.count(_subject(scope, subject), since, until, now=world.now)
+    true = world.truth.count(scope, subject, since, until)
+    what = f"{scope} {subject} from {since:%d %H:%M} to {until:%d %H:%M}"
+    _compare_counters(found, what, counters_of(counts), true)
+    found.compare(f"{what}: fetching", counts.fetching, 0)
+    found.compare(
+        f"{what}: aborted",
+        (counts.downloads_aborted, counts.deliveries_aborted),
+        (
+            true["downloads"] - true["downloads_completed"],
+            true["deliveries"] - true["deliveries_completed"],
+        ),
+    )
 
 
 def _compare_counters(
@@ -171,9 +185,7 @@ def label(at: datetime, step: Step, zone: ZoneInfo) -> Any:
     return (local.year, local.month) if step is Step.MONTH else local.date()
 
 
-def _compare_shares(
-    world: World, found: Differences, scope: str, subject: int, kind: str
-) -> None:
+def _compare_shares(world: World, found: Differences, scope: str, subject: int, kind: str) -> None:
     shares = analytics.break_down(_subject(scope, subject), kind, SINCE, UNTIL, limit=100)
     shown = {each.value: (each.downloads, each.opened) for each in shares}
     true = world.truth.shares(scope, subject, kind, SINCE, UNTIL)
@@ -183,7 +195,8 @@ def _compare_shares(
 def _compare_top(world: World, found: Differences) -> None:
     for owner in (None, *sorted({link.owner for link in world.truth.links} - {None})):
         top = analytics.top_links(owner, SINCE, UNTIL, limit=10, now=world.now)
-        links = [each for each in world.truth.links if owner in (None, each.owner)]
+        left = [each for each in world.truth.links if not each.is_gone]
+        links = [each for each in left if owner in (None, each.owner)]
         sums = {each.id: world.truth.count("link", each.id, SINCE, UNTIL) for each in links}
         best = sorted((each["downloads"] for each in sums.values()), reverse=True)[:10]
         found.compare(f"top of {owner}", [each.counts.downloads for each in top], best)
@@ -194,9 +207,7 @@ def _compare_top(world: World, found: Differences) -> None:
 
 
 def _fuzzy(truth: Truth) -> list[TrueSlot]:
-    return [
-        slot for slot in truth.slots if any(each.is_fuzzy for each in slot.deliveries.values())
-    ]
+    return [slot for slot in truth.slots if any(each.is_fuzzy for each in slot.deliveries.values())]
 
 
 def _pin(problems: Differences, true: TrueDelivery, shown: Any) -> None:

@@ -248,7 +248,9 @@ class Day:
         link, client = self.random.choice(self.links), self.crowd.tool()
 
         def ask() -> None:
-            self._expect(self.world.ask(client, link.path, html=None, accept="application/json"), 200)
+            self._expect(
+                self.world.ask(client, link.path, html=None, accept="application/json"), 200
+            )
 
         self._at(at, ask)
 
@@ -313,9 +315,7 @@ class Day:
                 Sec_Fetch_Dest="image", Sec_Fetch_Site="same-origin",
             )  # fmt: skip
             self._expect(answer, 200, link.files[0].content)
-            self.world.truth.visit(
-                link, "preview", self.world.now, client, file=link.files[0]
-            )
+            self.world.truth.visit(link, "preview", self.world.now, client, file=link.files[0])
 
         self._at(at, look)
 
@@ -367,6 +367,7 @@ class Day:
             path = f"/links/{link.code}/{link.owner_token}"
             answer = self.world.ask(self.sender, path, method="DELETE")
             assert answer.status in (200, 204), answer.status
+            link.revoked_at = self.world.now
 
         self._at(at, upload)
         self._at(at + MINUTE, lambda: self._refused(made[0], late, "revoked"))

@@ -80,5 +80,5 @@ class AddressMaker:
         if not self.by_proxy:
             return f"127.{77 + high // 250}.{high % 250}.{low + 2}"
         if number % 3 == 0:
-            return f"2001:db8:{high + 0x4a00:x}:{low + 0x1a00:x}::7"
+            return f"2001:db8:{high + 0x4A00:x}:{low + 0x1A00:x}::7"
         return f"198.{18 + high // 250}.{high % 250}.{low + 2}"

@@ -65,14 +65,14 @@ def _replay(world: World, app: Flask, *, actions: int, links: int, purge_every: 
     _nothing(compare_details(world, app))
     for later in (timedelta(hours=25), timedelta(days=2), timedelta(days=40)):
         world.clock.set(END + later)
-        world.run("purge")
+        world.purge()
         _nothing(compare_read_api(world, app))
     assert world.rows("SELECT count(*) FROM slot") == [(0,)]
 
 
 def _purge_at(world: World, number: int, every: int) -> None:
     if every and number % every == every - 1:
-        world.run("purge")
+        world.purge()
 
 
 def _nothing(differences: Differences) -> None:

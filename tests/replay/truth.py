@@ -82,7 +82,8 @@ class TrueLink:
     owner_token: str = ""
     id: int = 0
     revoked_at: datetime | None = None
-    owner_cookie: str | None = None
+    is_gone: bool = False
+    """Purged, and its own numbers with it; those of its owner and of all stay."""
 
     @property
     def code(self) -> str:
@@ -128,7 +129,9 @@ class TrueDelivery:
     def counters(self) -> dict[str, int]:
         arrived, size = self.bytes_arrived, self.file.size
         reached = {
-            f"reached_{share}": int(self.is_complete or (size > 0 and arrived * 100 >= share * size))
+            f"reached_{share}": int(
+                self.is_complete or (size > 0 and arrived * 100 >= share * size)
+            )
             for share in (25, 50, 75)
         }
         return {
@@ -250,9 +253,7 @@ class Truth:
         cut = TrueDelivery(file, at, read, [(0, read)], is_fuzzy=True)
         slot.deliveries[file.name] = cut
 
-    def _take(
-        self, link: TrueLink, client: Client, at: datetime, referrer: str | None
-    ) -> TrueSlot:
+    def _take(self, link: TrueLink, client: Client, at: datetime, referrer: str | None) -> TrueSlot:
         slot = TrueSlot(link, client, at, referrer, key=client.key)
         self.slots.append(slot)
         self._by_client[link.path, client.key].append(slot)
@@ -311,9 +312,7 @@ class Truth:
             firsts[slot.visitor] = min(at, slot.started_at)
         yield from (Fact(at, {"clients": 1}) for at in firsts.values())
 
-    def count(
-        self, scope: str, subject: int, since: datetime, until: datetime
-    ) -> dict[str, int]:
+    def count(self, scope: str, subject: int, since: datetime, until: datetime) -> dict[str, int]:
         """Return all counters of a subject within some time."""
         return self.by(scope, subject, lambda at: since <= at < until).get(True, _nothing())
 

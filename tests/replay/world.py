@@ -16,11 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conftest import BROWSER_ACCEPT, RunningServer, announced_server, environment_of
-from replay.clocked import Clock
-from replay.truth import Client, Truth, TrueFile, TrueLink
-from wire import eventually
-
 from postgres import execute
+from replay.clocked import Clock
+from replay.truth import Client, TrueFile, TrueLink, Truth
+from wire import eventually
 
 CLOCKED = str(Path(__file__).with_name("clocked.py"))
 UPLOADER = "127.0.0.1"
@@ -60,6 +59,14 @@ class World:
         """Wait until the server has settled all answers."""
         query = "SELECT count(*) FROM delivery WHERE in_flight > 0"
         eventually(lambda: self.rows(query) == [(0,)])
+
+    def purge(self) -> None:
+        """Purge now; links that are over go, and their own numbers with them."""
+        self.settle()
+        self.run("purge")
+        for link in self.truth.links:
+            revoked_at = link.revoked_at or self.now
+            link.is_gone |= link.ends_at <= self.now or revoked_at + UNDO <= self.now
 
     def run(self, *arguments: str) -> str:
         """Run a command on the instance, at the same instant."""
@@ -206,6 +213,7 @@ class Running:
         return count
 
 
+UNDO = timedelta(hours=1)
 SETTINGS = {
     "rate_uploads": "off",
     "rate_unknown_codes": "off",
