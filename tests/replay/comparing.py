@@ -86,7 +86,8 @@ def compare_details(world: World, app: Flask) -> Differences:
             true = [
                 (
                     each.started_at, each.file.name, each.file.size, each.bytes_sent,
-                    each.bytes_arrived, each.resumes, "completed" if each.is_complete else "aborted",
+                    each.bytes_arrived, each.resumes,
+                    "completed" if each.is_complete else "aborted",
                     slot.client.agent.family, slot.client.agent.system, slot.referrer,
                 )
                 for slot in world.truth.slots if slot.link is link

@@ -7,6 +7,7 @@ hundreds are mixed. Whatever the server answers that was not expected is a failu
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from urllib.parse import quote
 
@@ -91,10 +92,10 @@ class Day:
     def _actions(self) -> tuple[tuple[Callable[[datetime], None], int], ...]:
         return (
             (self.whole, 26), (self.by_short_link, 12), (self.from_landing_page, 10),
-            (self.cut_at_a_range, 9), (self.resumed, 9), (self.begun_again, 4), (self.broken_off, 3),
-            (self.in_parallel, 2), (self.zip, 5), (self.one_by_one, 4), (self.twice, 4),
-            (self.on_two_days, 2), (self.head, 3), (self.bot, 4), (self.prefetch, 1), (self.json, 1),
-            (self.not_modified, 1), (self.by_owner, 3), (self.wrong_password, 2),
+            (self.cut_at_a_range, 9), (self.resumed, 9), (self.begun_again, 4),
+            (self.broken_off, 3), (self.in_parallel, 2), (self.zip, 5), (self.one_by_one, 4), (self.twice, 4),
+            (self.on_two_days, 2), (self.head, 3), (self.bot, 4), (self.prefetch, 1),
+            (self.json, 1), (self.not_modified, 1), (self.by_owner, 3), (self.wrong_password, 2),
             (self.right_password, 2), (self.preview, 2), (self.expired, 2), (self.exhausted, 2),
             (self.revoked, 2), (self.odd_visitor, 2),
         )  # fmt: skip
@@ -177,7 +178,7 @@ class Day:
         link, client = self.random.choice(self.large), self.crowd.tool()
         file = link.files[0]
         cuts = [0, file.size // 3, file.size * 2 // 3, file.size]
-        spans = list(zip(cuts, cuts[1:], strict=False))
+        spans = list(pairwise(cuts))
 
         def fetch() -> None:
             running = [self.world.begin(client, _path(link, file), s, file.size) for s in spans]
@@ -248,9 +249,7 @@ class Day:
         link, client = self.random.choice(self.links), self.crowd.tool()
 
         def ask() -> None:
-            self._expect(
-                self.world.ask(client, link.path, html=None, accept="application/json"), 200
-            )
+            self._expect(self.world.ask(client, link.path, Accept="application/json"), 200)
 
         self._at(at, ask)
 

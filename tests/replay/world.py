@@ -124,13 +124,12 @@ class World:
         if password:
             fields["password"] = password
         boundary = "a-boundary-that-is-in-no-file"
-        body = b"".join(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            for name, value in fields.items()
-        )
-        for file in files:
-            head = f'Content-Disposition: form-data; name="file"; filename="{file.name}"'
-            body += f"--{boundary}\r\n{head}\r\n\r\n".encode() + file.content + b"\r\n"
+        parts = [(f'name="{name}"', value.encode()) for name, value in fields.items()]
+        parts += [(f'name="file"; filename="{file.name}"', file.content) for file in files]
+        body = b""
+        for head, content in parts:
+            disposition = f"Content-Disposition: form-data; {head}"
+            body += f"--{boundary}\r\n{disposition}\r\n\r\n".encode() + content + b"\r\n"
         body += f"--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         if token:
