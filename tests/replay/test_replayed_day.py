@@ -1,6 +1,6 @@
 """A replayed day: every number is what really happened, before and after it was rolled up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +16,13 @@ from replay.comparing import (
     report,
 )
 from replay.day import END, START, Day
+from replay.privacy import (
+    found_in_files,
+    found_in_rows,
+    mixed_up_visitors,
+    secrets_of,
+    traces_of,
+)
 from replay.world import World, clocked_server
 
 from minifile import create_app
@@ -60,14 +67,31 @@ def _replay(world: World, app: Flask, *, actions: int, links: int, purge_every: 
     day.plan(actions)
     day.happen(lambda number: _purge_at(world, number, purge_every))
     world.learn_ids()
+    addresses = set(traces_of(day.crowd.addresses))
+    known = secrets_of(world)
+    assert known.salts
+    assert known.hashes
     _nothing(pin_fuzzy(world, app))
     _nothing(compare_read_api(world, app))
     _nothing(compare_details(world, app))
+    assert mixed_up_visitors(world) == []
+    _end_days(world, app)
+    assert _where(world, known.salts) == []
+    assert _where(world, known.hashes) == []
+    assert _where(world, addresses) == []
+
+
+def _end_days(world: World, app: Flask) -> None:
+    """Let time go by: slots end, keys are destroyed, details are dropped. No number changes."""
     for later in (timedelta(hours=25), timedelta(days=2), timedelta(days=40)):
         world.clock.set(END + later)
         world.purge()
         _nothing(compare_read_api(world, app))
     assert world.rows("SELECT count(*) FROM slot") == [(0,)]
+
+
+def _where(world: World, wanted: Iterable[bytes]) -> list[str]:
+    return found_in_files(world, wanted) + found_in_rows(world, wanted)
 
 
 def _purge_at(world: World, number: int, every: int) -> None:

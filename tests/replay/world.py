@@ -63,6 +63,7 @@ class World:
     def purge(self) -> None:
         """Purge now; links that are over go, and their own numbers with them."""
         self.settle()
+        self.learn_ids()
         self.run("purge")
         for link in self.truth.links:
             revoked_at = link.revoked_at or self.now
@@ -148,6 +149,8 @@ class World:
         files = {(link, name): id_ for id_, link, name in
                  self.rows("SELECT id, link_id, filename FROM file")}  # fmt: skip
         for link in self.truth.links:
+            if link.is_gone:
+                continue
             link.id = link.id or ids[link.code]
             for file in link.files:
                 file.id = file.id or files[link.id, file.name]
