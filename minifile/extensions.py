@@ -137,6 +137,8 @@ def _set_up_connection(connection: Any, _record: object) -> None:
         "synchronous=FULL",
         "mmap_size=1073741824",
         "cache_size=-16000",
+        # What is deleted is overwritten: of some things it matters that they are gone.
+        "secure_delete=ON",
         "journal_size_limit=67108864",
         # 64 MiB. The server writes back earlier and beside the commits (services/write_back.py).
         "wal_autocheckpoint=16384",
@@ -220,6 +222,17 @@ def _start(session: Session, *, durable: bool) -> None:
         session.connection(execution_options={"minifile_durable": durable})
     except OperationalError as error:
         raise ServiceBusy from error
+
+
+def read_as_one() -> None:
+    """Let the session's statements see one moment, up to its next commit.
+
+    On SQLite they do anyway. On PostgreSQL each would see what is committed by then, and what is
+    moved from one table to another could be seen in neither.
+    """
+    release_connection()
+    if db.engine.dialect.name == "postgresql":
+        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 def release_connection() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from minifile.extensions import db, release_connection
+from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import Breakdown, File, Link, Tally
 from minifile.policy.timelines import TallyStep, instant, pieces, quarter, runs
 from minifile.services.counts import COUNTERS, FETCHED, Counts, Share, Subject, TallyScope
@@ -28,6 +28,7 @@ class TopLink:
 
 def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) -> Counts:
     """Return the counters of a subject from `since` up to `until`, which begin quarters."""
+    read_as_one()
     first, stop = quarter(since), quarter(until)
     row = db.session.execute(
         select(*_sums()).where(*_is_of(Tally, subject), _within(Tally, first, stop))
@@ -39,6 +40,7 @@ def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) 
 
 def timeline(subject: Subject, edges: Sequence[datetime], *, now: datetime) -> list[Counts]:
     """Return the counters between each two edges, which begin quarters and are in order."""
+    read_as_one()
     found: dict[int, Counts] = defaultdict(Counts)
     steps = [quarter(edge) for edge in edges]
     number = {first: at for at, first in enumerate(steps[:-1])}
@@ -67,6 +69,7 @@ def break_down(
 
     What does not fit into `limit` is added up at the end under an empty value.
     """
+    read_as_one()
     first, stop = quarter(since), quarter(until)
     query = (
         select(Breakdown.value, func.sum(Breakdown.downloads), func.sum(Breakdown.opened))
@@ -95,6 +98,7 @@ def top_links(
     owner_id: int | None, since: datetime, until: datetime, *, limit: int, now: datetime
 ) -> list[TopLink]:
     """Return the links with the most downloads that began in this time: a user's, or of all."""
+    read_as_one()
     first, stop = quarter(since), quarter(until)
     query = (
         select(Tally.subject_id, *_sums(FETCHED))
@@ -117,6 +121,7 @@ def top_links(
 
 def first_instant(subject: Subject, *, now: datetime) -> datetime:
     """Return the beginning of the first quarter in which anything was counted, or of this one."""
+    read_as_one()
     query = select(func.min(Tally.at)).where(
         *_is_of(Tally, subject), Tally.step == TallyStep.QUARTER
     )

@@ -63,11 +63,15 @@ def visitor_hash(visitor: Visitor, now: datetime) -> str | None:
     return hmac.new(salt, text, hashlib.sha256).hexdigest()[:32]
 
 
-def destroy_old_salts(now: datetime) -> None:
-    """Delete the salts of all days before yesterday, within the caller's transaction."""
-    yesterday = now.date() - timedelta(days=1)
-    db.session.execute(delete(ClientSalt).where(ClientSalt.day < yesterday))
+def destroy_old_salts(now: datetime) -> bool:
+    """Delete the salts of all days before yesterday, within the caller's transaction.
+
+    Returns whether there was any.
+    """
+    is_old = ClientSalt.day < now.date() - timedelta(days=1)
+    gone = db.session.scalars(delete(ClientSalt).where(is_old).returning(ClientSalt.day)).all()
     _kept.pop(db.engine, None)
+    return bool(gone)
 
 
 def _identity(visitor: Visitor) -> str | None:

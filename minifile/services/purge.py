@@ -31,7 +31,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from minifile.extensions import db, release_connection
 from minifile.models import BrowserAccess, Delivery, File, Grant, Link, PartialUpload, Slot, Visit
-from minifile.services.clients import destroy_old_salts
 from minifile.services.counts import TallyScope
 from minifile.services.expiry import purge_partial_uploads
 from minifile.services.forgetting import delete_tallies
@@ -47,6 +46,7 @@ from minifile.services.pacing import (
 from minifile.services.removals import purge_removed_blobs
 from minifile.services.reservations import purge_reservations
 from minifile.services.rollup import end_slots, end_slots_of
+from minifile.services.salts import forget_salts
 from minifile.storage import Storage
 from minifile.values import LinkState
 
@@ -75,8 +75,7 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
     """
     gone = _delete_marked(_marked_batches(now), storage, now)
     end_slots(now)
-    with unhurried_transaction():
-        destroy_old_salts(now)
+    forget_salts(now)
     purge_removed_blobs(storage=storage, now=now)
     purge_reservations(now)
     partial_uploads = purge_partial_uploads(storage=storage, now=now)

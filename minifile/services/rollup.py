@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from minifile.models import Delivery, File, Link, Slot, Visit
 from minifile.policy.timelines import quarter
-from minifile.services.clients import destroy_old_salts
 from minifile.services.counts import EVERYTHING, Subject, TallyScope
 from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
 from minifile.services.pacing import read_page, unhurried_transaction
+from minifile.services.salts import forget_salts
 from minifile.services.slots import WHO_FIELDS
 from minifile.services.tallies import Sums, see_clients
 from minifile.values import Origin, VisitKind
@@ -41,8 +41,7 @@ _COUNTER_OF = {
 def roll_up(now: datetime) -> None:
     """Add up what has happened, and destroy the salts that nothing needs any more."""
     roll_up_visits()
-    with unhurried_transaction():
-        destroy_old_salts(now)
+    forget_salts(now)
 
 
 def end_slots(now: datetime) -> None:

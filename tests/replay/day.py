@@ -91,14 +91,14 @@ class Day:
 
     def _actions(self) -> tuple[tuple[Callable[[datetime], None], int], ...]:
         return (
-            (self.whole, 26), (self.by_short_link, 12), (self.from_landing_page, 10),
-            (self.cut_at_a_range, 9), (self.resumed, 9), (self.begun_again, 4),
-            (self.broken_off, 3), (self.in_parallel, 2), (self.zip, 5), (self.one_by_one, 4),
-            (self.twice, 4), (self.on_two_days, 2), (self.head, 3), (self.bot, 4),
-            (self.prefetch, 1), (self.json, 1), (self.not_modified, 1), (self.by_owner, 3), (self.wrong_password, 2),
-            (self.right_password, 2), (self.preview, 2), (self.expired, 2), (self.exhausted, 2),
-            (self.revoked, 2), (self.odd_visitor, 2),
-        )  # fmt: skip
+            *((self.whole, 26), (self.by_short_link, 12), (self.from_landing_page, 10)),
+            *((self.cut_at_a_range, 9), (self.resumed, 9), (self.begun_again, 4)),
+            *((self.broken_off, 3), (self.in_parallel, 2), (self.zip, 5), (self.one_by_one, 4)),
+            *((self.twice, 4), (self.on_two_days, 2), (self.head, 3), (self.bot, 4)),
+            *((self.prefetch, 1), (self.json, 1), (self.not_modified, 1), (self.by_owner, 3)),
+            *((self.wrong_password, 2), (self.right_password, 2), (self.preview, 2)),
+            *((self.expired, 2), (self.exhausted, 2), (self.revoked, 2), (self.odd_visitor, 2)),
+        )
 
     def whole(self, at: datetime) -> None:
         link, client = self.random.choice(self.links), self.crowd.anybody()
