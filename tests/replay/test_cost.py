@@ -1,0 +1,113 @@
+"""What looking at numbers costs: with a million deliveries, and with an export of 100,000."""
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from datetime import timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+import pytest
+from conftest import NOW
+from flask import Flask
+from people import make_user
+from replay.filling import Filled, fill_analytics
+
+from minifile.extensions import db
+from minifile.policy.timelines import Step, edges
+from minifile.services import analytics
+from minifile.services.counts import EVERYTHING, Subject, TallyScope
+from minifile.services.details import iterate_deliveries
+
+pytestmark = [pytest.mark.torture, pytest.mark.timeout(1800)]
+
+DELIVERIES = 1_000_000
+DETAILS = 100_000
+BERLIN = ZoneInfo("Europe/Berlin")
+YEAR = timedelta(days=365)
+# A page asks several such questions, and has 200 ms for all.
+MOST_SECONDS = 0.1
+# As many rows of an export as are held at once, with room to spare.
+MOST_BYTES = 16 * 2**20
+
+
+@pytest.fixture
+def filled(any_database_app: Flask) -> tuple[Flask, Filled, int]:
+    owner = make_user(any_database_app, "Alice")
+    with any_database_app.app_context():
+        made = fill_analytics(
+            db.engine,
+            deliveries=DELIVERIES,
+            links=10_000,
+            details=DETAILS,
+            owner_id=owner.id,
+            now=NOW,
+        )
+        if db.engine.dialect.name == "postgresql":
+            with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("ANALYZE")
+    return any_database_app, made, owner.id
+
+
+def test_questions_are_answered_at_once_with_a_million_deliveries(
+    filled: tuple[Flask, Filled, int],
+) -> None:
+    app, made, owner = filled
+    since, until = NOW - YEAR - timedelta(days=1), NOW + timedelta(days=1)
+    days, hours = (
+        edges(since, until, Step.DAY, BERLIN),
+        edges(NOW - timedelta(days=30), until, Step.HOUR, BERLIN),
+    )
+    seconds: dict[str, float] = {}
+    with app.app_context():
+        for name, subject in (
+            ("link", Subject(TallyScope.LINK, made.link_id)),
+            ("file", Subject(TallyScope.FILE, made.link_id)),
+            ("user", Subject(TallyScope.USER, owner)),
+            ("all", EVERYTHING),
+        ):
+            counts = analytics.count(subject, since, until, now=NOW)
+            expected = DELIVERIES // 2 if name in ("link", "file") else DELIVERIES
+            assert counts.deliveries == expected
+            for what, ask in (
+                ("count", lambda s=subject: analytics.count(s, since, until, now=NOW)),
+                ("days", lambda s=subject: analytics.timeline(s, days, now=NOW)),
+                ("hours", lambda s=subject: analytics.timeline(s, hours, now=NOW)),
+                ("families", lambda s=subject: _by_family(s)),
+            ):
+                seconds[f"{name} {what}"] = _seconds(ask)
+        for name, who in (("user", owner), ("all", None)):
+            seconds[f"{name} top"] = _seconds(
+                lambda w=who: analytics.top_links(w, since, until, limit=10, now=NOW)
+            )
+    print({name: round(value * 1000) for name, value in seconds.items()})
+    assert {name: value for name, value in seconds.items() if value > MOST_SECONDS} == {}
+
+
+def test_single_deliveries_are_exported_in_constant_memory(
+    filled: tuple[Flask, Filled, int],
+) -> None:
+    app, made, _ = filled
+    with app.app_context():
+        tracemalloc.start()
+        count = sum(1 for _ in iterate_deliveries(made.link_id, now=NOW))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert count == DETAILS
+    assert most < MOST_BYTES
+
+
+def _by_family(subject: Subject) -> object:
+    return analytics.break_down(
+        subject, "family", NOW - YEAR - timedelta(days=1), NOW + timedelta(days=1), limit=10
+    )
+
+
+def _seconds(ask: Callable[[], object]) -> float:
+    """Return the median of some times; the first one may have to read the disk."""
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - began)
+    return median(times[1:])
