@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ from pydantic import (
 )
 
 from minifile.config.mail import check_mail_from, check_mail_url
+from minifile.config.networks import read_network
 from minifile.config.oidc import check_issuer, check_scopes, read_scopes
 from minifile.config.urls import (
     check_database_url,
@@ -37,6 +39,10 @@ Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(gt=timedelta(0))]
 Grace = Annotated[timedelta, BeforeValidator(read_grace), Field(ge=timedelta(0))]
 Names = Annotated[tuple[str, ...], BeforeValidator(split)]
+Networks = Annotated[
+    tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(read_network)], ...],
+    BeforeValidator(split),
+]
 Durations = Annotated[tuple[Duration, ...], BeforeValidator(split), Field(min_length=1)]
 RateLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(read_off)]
 OptionalSize = Annotated[Size | None, BeforeValidator(read_off)]
@@ -160,6 +166,8 @@ class Settings(BaseModel):
     registration: Literal["invited", "open"] = "invited"
     # The server that takes our mail: smtp://user:password@host:587?tls=starttls (or tls, none).
     mail_url: Annotated[str, AfterValidator(check_mail_url)] = Field(default="", repr=False)
+    # Networks that are not public and that webhooks may be sent to all the same: 10.0.0.0/8.
+    webhook_allowed_networks: Networks = ()
     # What stands in the From of each mail.
     mail_from: Annotated[str, AfterValidator(check_mail_from)] = Field(
         default="", validate_default=True
