@@ -7,7 +7,18 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, admin, api, cli, download, file_requests, links, site, upload
+from minifile import (
+    accounts,
+    admin,
+    api,
+    cli,
+    download,
+    file_requests,
+    links,
+    metrics,
+    site,
+    upload,
+)
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
@@ -24,6 +35,7 @@ from minifile.web import (
     hosts,
     navigation,
     proxies,
+    request_ids,
     routing,
     sessions,
     signing_in,
@@ -56,6 +68,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
     _set_up_web(app, checked)
     for blueprint in (
         site.bp,
+        metrics.bp,
         upload.bp,
         upload.tus_bp,
         links.bp,
@@ -155,6 +168,7 @@ def _locks(app: Flask, settings: Settings) -> Locks:
 
 
 def _set_up_web(app: Flask, settings: Settings) -> None:
+    request_ids.register(app, settings)
     routing.register(app)
     assets.register(app, Path(app.root_path) / "static")
     sessions.register(app)

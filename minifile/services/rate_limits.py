@@ -40,6 +40,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
+from minifile import metering
 from minifile.errors import TooManyTries
 from minifile.services.statements import Statement, reading
 
@@ -150,6 +151,10 @@ class RateLimits:
         return self._storage.get(rule.key_for(*self._key(what, who)))
 
     def _refusal(self, what: str, who: tuple[str, ...]) -> TooManyTries:
+        metering.count(metering.RATE_LIMIT_HITS, what)
+        return self._too_many(what, who)
+
+    def _too_many(self, what: str, who: tuple[str, ...]) -> TooManyTries:
         window = self._limiter.get_window_stats(self._rules[what], *self._key(what, who))
         return TooManyTries(what, timedelta(seconds=window.reset_time - time.time()))
 
@@ -168,6 +173,10 @@ class _SilentRateLimits(RateLimits):
 
     def count(self, what: str, *who: str) -> None:
         """Write nothing down."""
+
+    def _refusal(self, what: str, who: tuple[str, ...]) -> TooManyTries:
+        # Whoever asked goes another way, and is refused there.
+        return self._too_many(what, who)
 
     def _amount(self, rule: RateLimitItemPerSecond, what: str, *who: str) -> int:
         if (what, *who) not in self._read:

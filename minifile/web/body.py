@@ -16,6 +16,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from minifile import metering
 from minifile.errors import BadRequest, BadUpload, TooLarge, UploadTooSlow
 from minifile.services.checksums import HELD_CHUNKS, LARGE_CHUNK_BYTES
 from minifile.values import Chunk
@@ -97,6 +98,7 @@ class Body:
                 f"Nothing arrived for {self._idle_seconds:.0f} seconds. {self._loss}"
             ) from None
         finally:
+            metering.count(metering.RECEIVED, by=self.received)
             if connection is not None:
                 # The server may have closed it by now.
                 with suppress(OSError):
