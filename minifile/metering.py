@@ -4,6 +4,7 @@ Who listens (`minifile/metrics/`) is one for the whole process, since the number
 label may be a path, a name, an address or a code: only words of a list that ends.
 """
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 # What is counted.
@@ -29,8 +30,10 @@ class Meters(Protocol):
     def change(self, what: str, labels: tuple[str, ...], by: float) -> None:
         """Add to a number that goes up and down."""
 
-    def answered(self, method: str, route: str, status: str, seconds: float, sent: int) -> None:
-        """Count a request that is over, with the bytes of its answer."""
+    def answered(
+        self, method: str, route: str, status: str, seconds: Sequence[float], sent: int
+    ) -> None:
+        """Count requests that are over, by how long each took, and the bytes of all answers."""
 
 
 _meters: Meters | None = None
@@ -59,7 +62,10 @@ def change(what: str, *labels: str, by: float) -> None:
         _meters.change(what, labels, by)
 
 
-def answered(method: str, route: str, status: str, seconds: float, sent: int) -> None:
-    """Tell of a request that is over; `route` is the rule, `sent` bytes of its answer."""
+def answered(method: str, route: str, status: str, seconds: Sequence[float], sent: int) -> None:
+    """Tell of requests that are over and alike, by how long each took, and of the bytes sent.
+
+    `route` is the rule of their route. To tell of many together costs less.
+    """
     if _meters is not None:
         _meters.answered(method, route, status, seconds, sent)

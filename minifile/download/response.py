@@ -4,6 +4,7 @@ A server of our own sends the pieces itself, file content by `sendfile` (`server
 any other server iterates over the transfer, which then reads the files.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,8 +146,8 @@ class Transfer:
             if self._running is not None:
                 renewals.forget(self._running)
             instance_of(self._recipient.app).transfers.end(self._recipient.network)
-            if metering.is_on():
-                self._tell()
+            if self._is_shown:
+                metering.change(metering.TRANSFERS, "download", by=-1)
 
     def close(self) -> None:
         """Settle: count what was sent, give back what was not."""
@@ -173,13 +174,18 @@ class Transfer:
         known = self._outgoing is not None and self._outgoing.is_known
         return self._outgoing.arrived() if self._outgoing and known else self.accepted
 
-    def _tell(self) -> None:
-        """Tell how it ended: by what arrived, as it was settled. The owner's is no download."""
-        if self._is_shown:
-            metering.change(metering.TRANSFERS, "download", by=-1)
-        if self._source.ticket is not None:
-            arrived = self._source.files_sent(0 if self._known is None else self._known[1])
-            metering.count(metering.DOWNLOADS, _how_it_ended(self._source.ticket, arrived))
+    def how_it_ended(self) -> str | None:
+        """Say in a word how it ended, by what arrived; None for the owner's, which is no download.
+
+        Of an empty file there is nothing but that it was reached.
+        """
+        ticket = self._source.ticket
+        if ticket is None:
+            return None
+        arrived = self._source.files_sent(0 if self._known is None else self._known[1])
+        if any(arrived.get(part.file_id, -1) < part.span.size_bytes for part in ticket.parts):
+            return "aborted"
+        return "completed" if all(part.is_whole for part in ticket.parts) else "partial"
 
     def _poll(self) -> tuple[int, int] | None:
         if self._outgoing is None:
@@ -199,13 +205,6 @@ class Transfer:
             self._known = self._outgoing.finish(stall_seconds=_ACK_SECONDS)
         assert self._known is not None
         return self._known
-
-
-def _how_it_ended(ticket: Ticket, arrived: Mapping[int, int]) -> str:
-    # Of an empty file there is nothing but that it was reached.
-    if any(arrived.get(part.file_id, -1) < part.span.size_bytes for part in ticket.parts):
-        return "aborted"
-    return "completed" if all(part.is_whole for part in ticket.parts) else "partial"
 
 
 def settle_and_commit(
@@ -228,8 +227,16 @@ def settle_and_commit(
                 transfer.log_unsettled(outcome.error)
         return outcomes[len(endings) :]
     finally:
+        if metering.is_on():
+            _tell(ended)
         for transfer in ended:
             transfer.release()
+
+
+def _tell(ended: Sequence[Transfer]) -> None:
+    for result, count in Counter(transfer.how_it_ended() for transfer in ended).items():
+        if result is not None:
+            metering.count(metering.DOWNLOADS, result, by=count)
 
 
 def current_recipient() -> Recipient:

@@ -59,7 +59,10 @@ COUNTERS = {
         (*WINDOWS, AT_ONCE),
     ),
     metering.ERRORS: Family(
-        "minifile_errors_total", "Errors that an admin should hear of, by kind.", ("kind",)
+        "minifile_errors_total",
+        "Errors that an admin should hear of, by kind.",
+        ("kind",),
+        ("BlobMissing", "ConfigError", "DatabaseUnavailable", "StorageFull", "StorageUnavailable"),
     ),
     metering.LOG_MESSAGES: Family(
         "minifile_log_messages_total",

@@ -71,8 +71,7 @@ def families_of(numbers: InstanceNumbers) -> Iterator[Any]:
     yield PARTIAL.made(numbers.partial_uploads)
     yield PARTIAL_BYTES.made(numbers.partial_bytes)
     yield RESERVED.made(numbers.reserved_bytes)
-    if numbers.queues:
-        yield QUEUED.made_of([((queue,), count) for queue, count in numbers.queues.items()])
+    yield QUEUED.made_of([((queue,), count) for queue, count in numbers.queues.items()])
     leases = [((each.name, each.holder), each.until.timestamp()) for each in numbers.leases]
     yield LEASE.made_of(leases)
     if numbers.last_purge is not None:

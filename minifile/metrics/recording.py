@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -101,13 +101,16 @@ class PrometheusMeters:
         """See `metering.Meters`."""
         self._gauge(what, labels).inc(by)
 
-    def answered(self, method: str, route: str, status: str, seconds: float, sent: int) -> None:
+    def answered(
+        self, method: str, route: str, status: str, seconds: Sequence[float], sent: int
+    ) -> None:
         """See `metering.Meters`."""
         # Anybody can make a method up, so those that nobody serves are one.
         method = method if method in _METHODS else "other"
         requests, durations = self._answer(method, route, status)
-        requests.inc()
-        durations.observe(seconds)
+        requests.inc(len(seconds))
+        for each in seconds:
+            durations.observe(each)
         if sent:
             self._sent.inc(sent)
 

@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -51,7 +52,18 @@ class RouteLogger(Logger):
     def write_access(self, line: AccessLine) -> None:
         """Write the line of a request that is over, and tell /metrics of it."""
         self.access_log.info("%s", line)
-        metering.answered(line.method, line.route, line.status, line.seconds, line.sent)
+        metering.answered(line.method, line.route, line.status, [line.seconds], line.sent)
+
+    def write_accesses(self, lines: Sequence[AccessLine]) -> None:
+        """Do the same for the plain requests that were answered together."""
+        for line in lines:
+            self.access_log.info("%s", line)
+        if not metering.is_on():
+            return
+        for route in {line.route for line in lines}:
+            alike = [line for line in lines if line.route == route]
+            seconds, sent = [line.seconds for line in alike], sum(line.sent for line in alike)
+            metering.answered(alike[0].method, route, alike[0].status, seconds, sent)
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log without the request line, which gunicorn quotes where it can't parse it."""

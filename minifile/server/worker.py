@@ -140,13 +140,15 @@ class Worker(ParkingWorker):
                 self._send_all([each], [answer])
 
     def _send_all(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
-        date = util.http_date()
+        date, lines = util.http_date(), []
         for each, answer in zip(asked, answers, strict=True):
             if answer is None:
                 self.give_to_thread(each.connection)
                 continue
             each.connection.head.clear()
-            self._begin_sending(each, answer, date)
+            if self._begin_sending(each, answer, date):
+                lines.append(fast_line(each.request, answer, time.monotonic() - each.at))
+        self.log.write_accesses(lines)
 
     def _is_ready(self, connection: Connection) -> bool:
         """Say whether a connection that has asked is still here, and its last answer settled."""
@@ -155,7 +157,8 @@ class Worker(ParkingWorker):
             self._wait_for_settlement(connection, self._go_on)
         return connection in self._parked
 
-    def _begin_sending(self, asked: Asked, answer: FastAnswer, date: str) -> None:
+    def _begin_sending(self, asked: Asked, answer: FastAnswer, date: str) -> bool:
+        """Send what the kernel takes; say whether that was all. If not, the pump goes on."""
         connection = asked.connection
         sending = Sending(connection.sock, answer.transfer, head_of(answer, date))
         progress = advance(sending)
@@ -163,8 +166,7 @@ class Worker(ParkingWorker):
         if progress is Progress.DONE:
             self._unsettled[connection] = sending, now
             connection.deadline = now + self.cfg.keepalive
-            self.log.write_access(fast_line(asked.request, answer, now - asked.at))
-            return
+            return True
         sending.log = partial(self._log_later, asked, answer)
         answer.transfer.show()
         self.unpark(connection)
@@ -173,6 +175,7 @@ class Worker(ParkingWorker):
             self._pump.take(sending, over)
         else:
             self._pump.settle(sending, is_whole=False, when_over=over)
+        return False
 
     def _log_later(self, asked: Asked, answer: FastAnswer) -> None:
         line = fast_line(asked.request, answer, time.monotonic() - asked.at)

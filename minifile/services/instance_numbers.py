@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, select
+from sqlalchemy import case, func, select
 
 from minifile.errors import StorageUnavailable
 from minifile.extensions import db, release_connection
-from minifile.models import File, Lease, PartialUpload, Reservation, User
+from minifile.models import File, Lease, PartialUpload, RemovedBlob, Reservation, User
 from minifile.services.history import RunRecord, list_purges
 from minifile.services.usage import add_up, count_standings, one_if
 from minifile.storage import Storage
@@ -86,7 +86,7 @@ def _free_bytes(storage: Storage) -> int | None:
 
 def _queues() -> dict[str, int]:
     """Return how much waits in the database, by queue: whatever has a queue there adds it here."""
-    return {}
+    return {"removed_blobs": db.session.scalar(select(func.count()).select_from(RemovedBlob)) or 0}
 
 
 def _leases() -> list[LeaseRecord]:

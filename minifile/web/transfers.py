@@ -15,13 +15,13 @@ from functools import lru_cache
 
 from minifile import metering
 from minifile.errors import (
-    BadUpload,
     MinifileError,
     ServiceBusy,
     StorageFull,
     StorageUnavailable,
     TooManyTries,
     TypeRefused,
+    UploadCut,
     UploadTooSlow,
 )
 
@@ -107,7 +107,7 @@ def noting_end(ends: Ends) -> Iterator[None]:
 
 
 def _how_it_ended(error: BaseException) -> str:
-    if isinstance(error, (BadUpload, UploadTooSlow)):
+    if isinstance(error, (UploadCut, UploadTooSlow)):
         return "aborted"
     is_refusal = isinstance(error, MinifileError) and not isinstance(error, _OUR_FAULT)
     return "refused" if is_refusal else "failed"
