@@ -46,6 +46,7 @@ def test_bytes_carry_exactly_these_headers(app: Flask, link: Sent):
         "ETag": ETAG,
         "Last-Modified": headers["Last-Modified"],
         "Vary": "Cookie",
+        "X-Request-ID": headers["X-Request-ID"],
     }
 
 
