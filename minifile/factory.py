@@ -23,6 +23,7 @@ from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
 from minifile.services.blob_locks import AdvisoryLocks
+from minifile.services.counters_engine import open_counters_engine
 from minifile.services.oidc_provider import OidcClient, Provider
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
@@ -154,7 +155,7 @@ def _counters(engine: Engine, settings: Settings) -> rate_limits.DatabaseCounter
 
 def _counters_engine(app: Flask, settings: Settings) -> Engine:
     if settings.uses_sqlite:
-        return rate_limits.open_counters_engine(str(settings.instance_path / "rate_limits.sqlite"))
+        return open_counters_engine(str(settings.instance_path / "rate_limits.sqlite"))
     with app.app_context():
         return db.engine
 

@@ -43,9 +43,7 @@ def test_an_address_is_a_host_and_a_port(tmp_path: Path, address: str, host: str
         ("log_format", "xml", "'text' or 'json'"),
     ],
 )
-def test_a_bad_value_is_refused_in_one_sentence(
-    tmp_path: Path, name: str, value: str, words: str
-):
+def test_a_bad_value_is_refused_in_one_sentence(tmp_path: Path, name: str, value: str, words: str):
     with pytest.raises(ConfigError) as caught:
         load_settings({"instance_path": tmp_path, name: value})
 

@@ -14,7 +14,7 @@ from wire import Answer, ask, connect, downloads, eventually, get, head, is_sett
 
 CONTENT = os.urandom(300_000)
 # Between the two servers of an answer, and of the moment.
-OF_THE_HOP = {"date", "server", "connection", "x-accel-buffering"}
+OF_THE_HOP = {"date", "server", "connection", "x-accel-buffering", "x-request-id"}
 
 
 @dataclass

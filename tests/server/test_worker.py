@@ -13,7 +13,18 @@ from pathlib import Path
 
 import pytest
 from conftest import RunningServer, linux_only
-from wire import ask, connect, downloads, eventually, get, head, is_settled, put, read_answers, workers_of
+from wire import (
+    ask,
+    connect,
+    downloads,
+    eventually,
+    get,
+    head,
+    is_settled,
+    put,
+    read_answers,
+    workers_of,
+)
 
 StartServer = Callable[..., RunningServer]
 LARGE = os.urandom(2**20) * 16

@@ -60,8 +60,9 @@ def test_an_error_page_names_the_request_that_its_header_names(app: Flask):
 
     assert page.status_code == 400
     assert f"Request {page.headers['X-Request-ID']}" in page.text
-    assert asked["application/json"].json["request_id"] == (
-        asked["application/json"].headers["X-Request-ID"]
+    assert (
+        asked["application/json"].json["request_id"]
+        == (asked["application/json"].headers["X-Request-ID"])
     )
     assert asked["*/*"].headers["X-Request-ID"] not in asked["*/*"].text
 
