@@ -1,5 +1,6 @@
 """`minifile serve`: the production server."""
 
+import os
 import socket
 
 import click
@@ -80,7 +81,9 @@ def _listen_for_metrics(address: str) -> socket.socket | None:
     try:
         return listen(address)
     except OSError as error:
-        reason = error.strerror or "no such name"
+        # Python's own sentence repeats the address.
+        is_number = error.errno is not None and error.errno > 0
+        reason = os.strerror(error.errno) if is_number else error.strerror
         raise click.ClickException(f"METRICS_BIND: {address} can't be used: {reason}.") from None
 
 
