@@ -1,15 +1,22 @@
-"""Mail: plain text, handed to a server by SMTP while somebody waits, so never for long."""
+"""Mail, handed to a server by SMTP: while somebody waits for it, or from the outbox, repeatedly.
+
+Whoever waits hears that it worked or not. The outbox hears what to do next: a mail that the server
+may take later is offered again under the same Message-ID.
+"""
 
 import logging
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, make_msgid, parseaddr
+from enum import StrEnum
 
 from minifile.config.mail import MailServer
 from minifile.values import Level, Verdict
@@ -17,8 +24,29 @@ from minifile.values import Level, Verdict
 log = logging.getLogger("minifile")
 
 MAIL = "mail"
+_OFF = "List-Unsubscribe"
 # How long the server may take for each step.
 PATIENCE = timedelta(seconds=10)
+# And how long all steps together, for a mail that nobody waits for.
+_WHOLE_PATIENCE = timedelta(seconds=40)
+
+
+class MailOutcome(StrEnum):
+    """What became of a mail that was offered to the server."""
+
+    TAKEN = "taken"
+    LATER = "later"
+    """Not now: the server is away, or puts us off; or it must be set up better."""
+    REFUSED = "refused"
+    """Never: there is no such mailbox, or it does not want this mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailAnswer:
+    """What the server did, and why in a word or two; its own words may hold an address."""
+
+    outcome: MailOutcome
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +60,31 @@ class Mailer:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail to one address."""
+    """One mail to one address; the text says all that the HTML says."""
 
     to: str
     subject: str
     text: str
+    html: str | None = None
+    message_id: str | None = None
+    """Stays the same when the mail is offered again, so that a second copy can be told."""
+    off_address: str | None = None
+    """Where a POST switches such mails off."""
+
+
+class _Policy(EmailPolicy):
+    """SMTP's own, but for addresses that switch mails off: those stay in one piece.
+
+    The library would write a long one in encoded words, which no mail program takes for an address.
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name == _OFF:
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _Policy(linesep=SMTP.linesep)
 
 
 def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
@@ -46,15 +94,71 @@ def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
     address, and the text holds a secret.
     """
     try:
-        if not mail.to:
-            # Not every release of the library says so.
-            raise ValueError("a mail needs an address")
         with _connected(mailer) as connection:
             connection.send_message(_message(mailer, mail, now))
     except (smtplib.SMTPException, OSError, ValueError) as error:
         log.error("a mail could not be sent: %s", _kind(error))
         return False
     return True
+
+
+def offer_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> MailAnswer:
+    """Hand a mail to the server, and say what became of it.
+
+    Taken is what the server has said yes to, however it behaves afterwards. Where a connection
+    breaks before that, nobody knows whether it took the mail: it is to be offered again, and so
+    may arrive twice, with one Message-ID. Sending takes no longer than `_WHOLE_PATIENCE`.
+    """
+    try:
+        message = _message(mailer, mail, now)
+    except ValueError as error:
+        return MailAnswer(MailOutcome.REFUSED, _kind(error))
+    answer: MailAnswer | None = None
+    try:
+        with _connected(mailer) as connection, _at_most(_WHOLE_PATIENCE, connection):
+            answer = _offer(connection, message)
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        # Where there is an answer already, only the goodbye has failed.
+        return answer or MailAnswer(MailOutcome.LATER, _kind(error))
+    return answer
+
+
+def _offer(connection: smtplib.SMTP, message: EmailMessage) -> MailAnswer:
+    """Send a message on a connection that has let us in; a break of it is raised."""
+    try:
+        connection.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        ((code, _),) = error.recipients.values()
+        return MailAnswer(_judged(code), f"{type(error).__name__} {code}")
+    except smtplib.SMTPDataError as error:
+        return MailAnswer(_judged(error.smtp_code), _kind(error))
+    except smtplib.SMTPNotSupportedError as error:
+        # An address with letters that the server has no way to write.
+        return MailAnswer(MailOutcome.REFUSED, _kind(error))
+    return MailAnswer(MailOutcome.TAKEN, "250")
+
+
+def _judged(code: int) -> MailOutcome:
+    # 421 is the server's goodbye, and says nothing of the mailbox.
+    return MailOutcome.REFUSED if 500 <= code < 600 else MailOutcome.LATER
+
+
+@contextmanager
+def _at_most(patience: timedelta, connection: smtplib.SMTP) -> Iterator[None]:
+    """End the connection when the block takes longer: a server may say a letter at a time."""
+
+    def end() -> None:
+        with suppress(OSError):
+            if connection.sock is not None:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(patience.total_seconds(), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def probe_mail(mailer: Mailer) -> Verdict:
@@ -86,16 +190,30 @@ def _connected(mailer: Mailer) -> Iterator[smtplib.SMTP]:
 
 
 def _message(mailer: Mailer, mail: Mail, now: datetime) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = mailer.sender
+    if not mail.to:
+        # Not every release of the library says so.
+        raise ValueError("a mail needs an address")
     message["To"] = mail.to
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(now)
-    message["Message-ID"] = make_msgid(domain=parseaddr(mailer.sender)[1].rpartition("@")[2])
+    message["Message-ID"] = mail.message_id or make_msgid(domain=domain_of(mailer))
     # So that no holiday notice comes back.
     message["Auto-Submitted"] = "auto-generated"
+    if mail.off_address is not None:
+        # RFC 8058: the mail program has a button, and posts there without asking anybody.
+        message[_OFF] = f"<{mail.off_address}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text)
+    if mail.html is not None:
+        message.add_alternative(mail.html, subtype="html")
     return message
+
+
+def domain_of(mailer: Mailer) -> str:
+    """Return the domain in whose name mail is sent; the ids of mails end with it."""
+    return parseaddr(mailer.sender)[1].rpartition("@")[2]
 
 
 def _kind(error: Exception) -> str:
