@@ -82,8 +82,8 @@ def _listen_for_metrics(address: str) -> socket.socket | None:
         return listen(address)
     except OSError as error:
         # Python's own sentence repeats the address.
-        is_number = error.errno is not None and error.errno > 0
-        reason = os.strerror(error.errno) if is_number else error.strerror
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror
         raise click.ClickException(f"METRICS_BIND: {address} can't be used: {reason}.") from None
 
 
