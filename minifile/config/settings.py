@@ -92,6 +92,8 @@ class Settings(BaseModel):
     purge_interval: Duration = timedelta(hours=1)
     # How long the sender may undo a revoke; the bytes are kept until then. 0: not at all.
     revoke_grace: Grace = timedelta(minutes=10)
+    # How long single downloads are told of in analytics; what they add up to stays.
+    analytics_retention: Grace = timedelta(days=30)
     # How long a client may come back to a download it began.
     delivery_lease: Duration = Field(default=timedelta(hours=24), le=timedelta(hours=24))
     # How long a resumable upload that nobody goes on with is kept.

@@ -29,6 +29,7 @@ from minifile.services.digests import check_digest
 from minifile.services.holding import held
 from minifile.services.joining import Progress, join_if_due, link_of
 from minifile.services.new_links import commit_with_code
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import (
     Terms,
     claim_part,
@@ -41,7 +42,7 @@ from minifile.services.statements import Driver
 from minifile.services.storing import HEAD_BYTES
 from minifile.services.uploads import NewLink
 from minifile.storage import PartialBlob, Storage
-from minifile.values import PartialRecord, PartialState
+from minifile.values import PartialState
 
 _CHUNK_BYTES = 2**20
 

@@ -7,9 +7,10 @@ from minifile import metering
 from minifile.errors import Conflict, NotFound
 from minifile.services.joining import link_of
 from minifile.services.links import revoke_link
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, discard, find_partial, forget, read_again
 from minifile.services.takeover import freed
-from minifile.values import PartialRecord, PartialState, Visitor
+from minifile.values import PartialState, Visitor
 
 
 def end_upload(

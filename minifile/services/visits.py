@@ -1,0 +1,81 @@
+"""Visits: noting what happens on a link besides downloads."""
+
+from datetime import datetime
+
+from sqlalchemy import insert
+
+from minifile.models import Visit
+from minifile.services.commits import commit
+from minifile.services.statements import Driver, Statement, given
+from minifile.values import Origin, VisitKind, Visitor
+
+_WHO = ("family", "system", "country", "referrer")
+_NOTE = Statement(
+    insert(Visit).values(
+        **given("link_id", "file_id", "at", "kind", *_WHO, "links", "files", "size_bytes")
+    )
+)
+
+
+def note_visit(
+    link_id: int, kind: VisitKind, visitor: Visitor, *, file_id: int | None = None, now: datetime
+) -> None:
+    """Note that something happened on a link. A power cut may undo it."""
+
+    def work(driver: Driver) -> None:
+        note_within(driver, link_id, kind, visitor.origin, file_id=file_id, now=now)
+
+    commit(work, durable=False)
+
+
+def note_within(
+    driver: Driver,
+    link_id: int,
+    kind: VisitKind,
+    origin: Origin,
+    *,
+    file_id: int | None = None,
+    now: datetime,
+) -> None:
+    """Note a visit within the caller's transaction."""
+    _run(driver, link_id, kind, origin, now, file_id=file_id)
+
+
+def note_upload(
+    driver: Driver, link_id: int, *, links: int, files: int, size_bytes: int, now: datetime
+) -> None:
+    """Note within the caller's transaction that a link was made, or that it got more files."""
+    _run(
+        *(driver, link_id, VisitKind.MADE, Origin(), now),
+        links=links,
+        files=files,
+        size_bytes=size_bytes,
+    )
+
+
+def _run(
+    driver: Driver,
+    link_id: int,
+    kind: VisitKind,
+    origin: Origin,
+    now: datetime,
+    *,
+    file_id: int | None = None,
+    links: int = 0,
+    files: int = 0,
+    size_bytes: int = 0,
+) -> None:
+    _NOTE.run(
+        driver,
+        link_id=link_id,
+        file_id=file_id,
+        at=now,
+        kind=kind.value,
+        family=origin.family,
+        system=origin.system,
+        country=origin.country,
+        referrer=origin.referrer,
+        links=links,
+        files=files,
+        size_bytes=size_bytes,
+    )
