@@ -23,6 +23,7 @@ from wire import Answer, ask, connect, eventually, get, head, put, read_answers,
 TOKEN = "a-token-that-nobody-guesses"
 NAME = "quarterly-figures.txt"
 SMALL, LARGE = b"hello", os.urandom(2**20) * 8
+LEASE = "minifile_lease_expires_timestamp_seconds"
 CURL = "User-Agent: curl/8.5.0"
 DOCS = Path(__file__).parents[2] / "docs"
 # What a histogram's name has behind it in a sample.
@@ -263,9 +264,8 @@ def test_the_purge_and_who_holds_its_lease_are_told(watched: Watched):
     values = watched.values()
 
     assert values["minifile_purge_runs_total", "completed"] == 1
-    [lease] = [key for key in values if key[0] == "minifile_lease_expires_timestamp_seconds"]
+    [lease] = [key for key in values if key[0] == LEASE and key[2] == "purge"]
     assert lease[1].startswith(f"{socket.gethostname()}:")
-    assert lease[2] == "purge"
     began, now = values["minifile_last_purge_timestamp_seconds",], time.time()
     assert now - 600 < began < now < values[lease] < now + 3600
 

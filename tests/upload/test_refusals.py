@@ -436,7 +436,7 @@ def test_every_refusal_is_said_in_the_form_that_was_asked_for(
     assert answer.headers["Cache-Control"] == "no-store"
     if asked is JSON:
         assert answer.content_type == "application/problem+json"
-        assert answer.json.keys() == {"type", "title", "status", "detail"}
+        assert answer.json.keys() == {"type", "title", "status", "detail", "request_id"}
         assert answer.json["status"] == status
         assert answer.json["detail"].endswith(".")
     else:
