@@ -13,13 +13,14 @@ from datetime import timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
+from minifile import metering
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
 from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
-from minifile.services.purge import purge_expired
+from minifile.services.purge import Purged, purge_expired
 from minifile.services.rollup import roll_up
 from minifile.services.stale_rows import delete_stale_rows
 from minifile.services.write_back import write_back
@@ -116,8 +117,10 @@ def _run_purge(app: Flask) -> None:
         with app.app_context():
             purge_if_due()
     except DATABASE_UNAVAILABLE as error:
+        metering.count(metering.PURGE_RUNS, "failed")
         log.error("the purge broke off, since the database does not answer: %s", first_line(error))
     except Exception:
+        metering.count(metering.PURGE_RUNS, "failed")
         log.exception("the purge failed; it is tried again after the interval")
 
 
@@ -134,6 +137,7 @@ def purge_if_due() -> bool:
     delete_stale_rows(times=current_session_times(), now=now)
     forget(retention=current_settings().analytics_retention, now=now)
     current_rates().sweep()
+    _tell(purged)
     log.info(
         "purged %d links (%d bytes) and %d partial uploads, swept %d orphan blobs",
         purged.links,
@@ -142,6 +146,17 @@ def purge_if_due() -> bool:
         purged.orphans,
     )
     return True
+
+
+def _tell(purged: Purged) -> None:
+    metering.count(metering.PURGE_RUNS, "completed")
+    for what, count in (
+        ("links", purged.links),
+        ("bytes", purged.size_bytes),
+        ("partial_uploads", purged.partial_uploads),
+        ("orphans", purged.orphans),
+    ):
+        metering.count(metering.PURGED, what, by=count)
 
 
 def _name() -> str:

@@ -20,6 +20,7 @@ from pydantic import (
 
 from minifile.config.mail import check_mail_from, check_mail_url
 from minifile.config.networks import read_network
+from minifile.config.metrics import check_metrics_bind, check_metrics_token
 from minifile.config.oidc import check_issuer, check_scopes, read_scopes
 from minifile.config.urls import (
     check_database_url,
@@ -205,6 +206,14 @@ class Settings(BaseModel):
     # Who sends the bytes of files without a download limit: minifile itself (stream), the nginx in
     # front, told by X-Accel-Redirect (x-accel), or the bucket (redirect; docs/deploy.md).
     download_mode: Literal["stream", "x-accel", "redirect"] = "stream"
+    # How lines of the log are written: for people, or one JSON object each.
+    log_format: Literal["text", "json"] = "text"
+    # Who sends this as a Bearer may read /metrics. Without it nothing is there.
+    metrics_token: Annotated[str, AfterValidator(check_metrics_token)] = Field(
+        default="", repr=False
+    )
+    # Where the server answers /metrics besides, on a port of its own, such as 127.0.0.1:9100.
+    metrics_bind: Annotated[str, AfterValidator(check_metrics_bind)] = ""
     # Where to report a security problem (a mailto: or https: address), for security.txt.
     security_contact: str | None = None
 
