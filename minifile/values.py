@@ -176,6 +176,8 @@ class Visitor:
     account: Account | None = None
     """The user who asks, where somebody is signed in or an API token came along."""
     origin: Origin = Origin()
+    is_recorded: bool = True
+    """Whether analytics keeps anything of the visit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,12 @@ class FileRemoved(NotFound):
 
 
 class LinkGone(MinifileError):
-    """The link exists but is no longer served."""
+    """The link exists but is no longer served.
+
+    `link` is the one that was asked for, where it was looked up in vain: for who records it.
+    """
+
+    link: "LinkRecord | None" = None
 
 
 class LinkExpired(LinkGone):

@@ -121,7 +121,7 @@ def beginning(
     fetcher = Fetcher(
         client=clients[0] if clients else None,
         user_id=None if account is None else account.id,
-        visitor=visitor_hash(visitor, now),
+        visitor=visitor_hash(visitor, now) if visitor.is_recorded else None,
         origin=visitor.origin,
     )
 

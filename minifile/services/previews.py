@@ -19,7 +19,10 @@ from minifile.storage.reading import read_up_to
 from minifile.values import FileRecord, LinkRecord, Span, VisitKind
 
 _COUNT = Statement(
-    update(Link).where(Link.id == bindparam("link_id")).values(preview_count=Link.preview_count + 1)
+    update(Link)
+    .where(Link.id == bindparam("link_id"))
+    .values(preview_count=Link.preview_count + 1)
+    .returning(Link.id)
 )
 
 
@@ -84,11 +87,13 @@ def count_preview(reading: Reading, file: FileRecord, *, now: datetime) -> None:
         return
 
     def work(driver: Driver) -> None:
-        _COUNT.run(driver, link_id=reading.link.id)
-        note_within(
-            *(driver, reading.link.id, VisitKind.PREVIEW, reading.visitor.origin),
-            file_id=file.id,
-            now=now,
-        )
+        counted, visitor = _COUNT.run(driver, link_id=reading.link.id), reading.visitor
+        # A link that was counted stays until the commit, so what is noted has one.
+        if counted and visitor.is_recorded:
+            note_within(
+                *(driver, reading.link.id, VisitKind.PREVIEW, visitor.origin),
+                file_id=file.id,
+                now=now,
+            )
 
     commit(work, durable=False)

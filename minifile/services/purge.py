@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from minifile.extensions import db, release_connection
-from minifile.models import BrowserAccess, Delivery, File, Grant, Link, PartialUpload, Slot
+from minifile.models import BrowserAccess, Delivery, File, Grant, Link, PartialUpload, Slot, Visit
 from minifile.services.clients import destroy_old_salts
 from minifile.services.counts import TallyScope
 from minifile.services.expiry import purge_partial_uploads
@@ -257,8 +257,11 @@ def _page_of_files(links: Sequence[int], after_id: int) -> Sequence[Row[int, str
 
 
 def _delete_links(ids: Sequence[int]) -> int:
-    """Delete marked links that hold no file any more; return how many."""
-    is_empty = ~exists().where(File.link_id == Link.id)
+    """Delete marked links that hold no file any more; return how many.
+
+    One that somebody was refused just now waits for the next run, which adds that up first.
+    """
+    is_empty = ~exists().where(File.link_id == Link.id) & ~exists().where(Visit.link_id == Link.id)
     with _holding(ids) as session:
         gone = delete(Link).where(Link.id.in_(ids), is_closed(LinkState.DELETING), is_empty)
         return len(session.scalars(gone.returning(Link.id)).all())

@@ -151,7 +151,12 @@ _IS_USED = Statement(
         or_(Slot.is_used, exists().where(Delivery.slot_id == Slot.id, IS_USED_DELIVERY)),
     )
 )
-_DELETE = Statement(delete(Slot).where(Slot.id == bindparam("slot_id")).returning(Slot.id))
+# One that has ended is in the tallies, and stays counted.
+_DELETE = Statement(
+    delete(Slot)
+    .where(Slot.id == bindparam("slot_id"), Slot.ended_at.is_(None))
+    .returning(Slot.id)
+)
 _UNCOUNT = Statement(
     update(Link)
     .where(Link.id == bindparam("link_id"), Link.download_count > 0)

@@ -1,13 +1,19 @@
 """Visits: noting what happens on a link besides downloads."""
 
+import logging
 from datetime import datetime
 
 from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
+from minifile.errors import ServiceBusy
+from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.models import Visit
 from minifile.services.commits import commit
 from minifile.services.statements import Driver, Statement, given
 from minifile.values import Origin, VisitKind, Visitor
+
+log = logging.getLogger("minifile")
 
 _WHO = ("family", "system", "country", "referrer")
 _NOTE = Statement(
@@ -20,12 +26,23 @@ _NOTE = Statement(
 def note_visit(
     link_id: int, kind: VisitKind, visitor: Visitor, *, file_id: int | None = None, now: datetime
 ) -> None:
-    """Note that something happened on a link. A power cut may undo it."""
+    """Note that something happened on a link, unless nothing is to be kept of it.
+
+    A power cut may undo it. Nobody is refused anything because it could not be noted: the database
+    may be busy or away, or the link was deleted meanwhile.
+    """
+    if not visitor.is_recorded:
+        return
 
     def work(driver: Driver) -> None:
         note_within(driver, link_id, kind, visitor.origin, file_id=file_id, now=now)
 
-    commit(work, durable=False)
+    try:
+        commit(work, durable=False)
+    except IntegrityError:
+        log.info("link %s: deleted before a visit could be noted", link_id)
+    except (ServiceBusy, *DATABASE_UNAVAILABLE) as error:
+        log.warning("link %s: a visit could not be noted: %s", link_id, first_line(error))
 
 
 def note_within(
