@@ -24,14 +24,29 @@ class Mailbox:
     url: str = ""
     mails: list[EmailMessage] = field(default_factory=list)
     refuses: bool = False
+    recipient_answers: list[str] = field(default_factory=list)
+    """What is said of the next recipients, before all is well again."""
+    dies: int = 0
+    """How many mails are kept without a word of it, since the connection breaks."""
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:
+    async def handle_RCPT(
+        self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        if self.recipient_answers:
+            return self.recipient_answers.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Envelope) -> str:
         if self.refuses:
             return "554 5.7.1 mail for secret@example.org is not wanted"
         assert isinstance(envelope.content, bytes)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
+        if self.dies:
+            self.dies -= 1
+            server.transport.abort()
         return "250 OK"
 
     def only(self) -> EmailMessage:
@@ -44,11 +59,25 @@ class Mailbox:
         """Wait for the mail to somebody, and return the path of the address in it."""
 
         def found() -> list[str]:
-            texts = [mail.get_content() for mail in self.mails if mail["To"] == to]
+            texts = [text_of(mail) for mail in self.mails if mail["To"] == to]
             return [a for text in texts for a in re.findall(rf"\S+{re.escape(start)}\S*", text)]
 
         eventually(found)
         return urlsplit(found()[-1]).path
+
+
+def text_of(mail: EmailMessage) -> str:
+    """Return the plain text of a mail."""
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def html_of(mail: EmailMessage) -> str:
+    """Return the HTML of a mail."""
+    body = mail.get_body(("html",))
+    assert body is not None
+    return str(body.get_content())
 
 
 class _Local(Controller):

@@ -1,15 +1,21 @@
-"""Mail: plain text, handed to a server by SMTP while somebody waits, so never for long."""
+"""Mail, handed to a server by SMTP: while somebody waits for it, or from the outbox, again and again.
+
+Whoever waits hears that it worked or not. The outbox hears what to do next: a mail that the server
+may take later is offered again under the same Message-ID.
+"""
 
 import logging
 import smtplib
 import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid, parseaddr
+from enum import StrEnum
 
 from minifile.config.mail import MailServer
 from minifile.values import Level, Verdict
@@ -19,6 +25,26 @@ log = logging.getLogger("minifile")
 MAIL = "mail"
 # How long the server may take for each step.
 PATIENCE = timedelta(seconds=10)
+# And how long all steps together, for a mail that nobody waits for.
+_WHOLE_PATIENCE = timedelta(seconds=40)
+
+
+class MailOutcome(StrEnum):
+    """What became of a mail that was offered to the server."""
+
+    TAKEN = "taken"
+    LATER = "later"
+    """Not now: the server is away, or puts us off; or it must be set up better."""
+    REFUSED = "refused"
+    """Never: there is no such mailbox, or it does not want this mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailAnswer:
+    """What the server did, and why in a word or two; never what it said, which may hold an address."""
+
+    outcome: MailOutcome
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +58,16 @@ class Mailer:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail to one address."""
+    """One mail to one address; the text says all that the HTML says."""
 
     to: str
     subject: str
     text: str
+    html: str | None = None
+    message_id: str | None = None
+    """Stays the same when the mail is offered again, so that a second copy can be told."""
+    off_address: str | None = None
+    """Where a POST switches such mails off."""
 
 
 def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
@@ -46,15 +77,70 @@ def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
     address, and the text holds a secret.
     """
     try:
-        if not mail.to:
-            # Not every release of the library says so.
-            raise ValueError("a mail needs an address")
         with _connected(mailer) as connection:
             connection.send_message(_message(mailer, mail, now))
     except (smtplib.SMTPException, OSError, ValueError) as error:
         log.error("a mail could not be sent: %s", _kind(error))
         return False
     return True
+
+
+def offer_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> MailAnswer:
+    """Hand a mail to the server, and say what became of it.
+
+    Taken is what the server has said yes to, however it behaves afterwards. A connection that breaks
+    before that leaves open whether it took the mail: it is offered again, and so may arrive twice,
+    with one Message-ID. Never waits longer than `_WHOLE_PATIENCE` and one step more.
+    """
+    try:
+        message = _message(mailer, mail, now)
+    except ValueError as error:
+        return MailAnswer(MailOutcome.REFUSED, _kind(error))
+    answer: MailAnswer | None = None
+    try:
+        with _connected(mailer) as connection, _at_most(_WHOLE_PATIENCE, connection):
+            answer = _offer(connection, message)
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        # Where there is an answer already, only the goodbye has failed.
+        return answer or MailAnswer(MailOutcome.LATER, _kind(error))
+    return answer
+
+
+def _offer(connection: smtplib.SMTP, message: EmailMessage) -> MailAnswer:
+    """Send a message on a connection that has let us in; a break of it is raised."""
+    try:
+        connection.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        ((code, _),) = error.recipients.values()
+        return MailAnswer(_judged(code), f"{type(error).__name__} {code}")
+    except smtplib.SMTPDataError as error:
+        return MailAnswer(_judged(error.smtp_code), _kind(error))
+    except smtplib.SMTPNotSupportedError as error:
+        # An address with letters that the server has no way to write.
+        return MailAnswer(MailOutcome.REFUSED, _kind(error))
+    return MailAnswer(MailOutcome.TAKEN, "250")
+
+
+def _judged(code: int) -> MailOutcome:
+    # 421 is the server's goodbye, and says nothing of the mailbox.
+    return MailOutcome.REFUSED if 500 <= code < 600 else MailOutcome.LATER
+
+
+@contextmanager
+def _at_most(patience: timedelta, connection: smtplib.SMTP) -> Iterator[None]:
+    """End the connection when the block takes longer: a server may send a byte every nine seconds."""
+
+    def end() -> None:
+        with suppress(OSError, AttributeError):
+            connection.sock.shutdown(2)
+
+    timer = threading.Timer(patience.total_seconds(), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def probe_mail(mailer: Mailer) -> Verdict:
@@ -88,14 +174,28 @@ def _connected(mailer: Mailer) -> Iterator[smtplib.SMTP]:
 def _message(mailer: Mailer, mail: Mail, now: datetime) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     message["From"] = mailer.sender
+    if not mail.to:
+        # Not every release of the library says so.
+        raise ValueError("a mail needs an address")
     message["To"] = mail.to
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(now)
-    message["Message-ID"] = make_msgid(domain=parseaddr(mailer.sender)[1].rpartition("@")[2])
+    message["Message-ID"] = mail.message_id or make_msgid(domain=domain_of(mailer))
     # So that no holiday notice comes back.
     message["Auto-Submitted"] = "auto-generated"
+    if mail.off_address is not None:
+        # RFC 8058: the mail program has a button, and posts there without asking anybody.
+        message["List-Unsubscribe"] = f"<{mail.off_address}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text)
+    if mail.html is not None:
+        message.add_alternative(mail.html, subtype="html")
     return message
+
+
+def domain_of(mailer: Mailer) -> str:
+    """Return the domain in whose name mail is sent; the ids of mails end with it."""
+    return parseaddr(mailer.sender)[1].rpartition("@")[2]
 
 
 def _kind(error: Exception) -> str:

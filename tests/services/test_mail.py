@@ -4,13 +4,21 @@ import logging
 import ssl
 import time
 from datetime import timedelta
-from mailbox import mail_server, silent_server
+from mailbox import html_of, mail_server, silent_server, text_of
 
 import pytest
 from conftest import NOW
 
 from minifile.config.mail import parse_mail_url
-from minifile.services.mail import Mail, Mailer, probe_mail, send_mail
+from minifile.services.mail import (
+    Mail,
+    MailAnswer,
+    Mailer,
+    MailOutcome,
+    offer_mail,
+    probe_mail,
+    send_mail,
+)
 from minifile.values import Level
 
 MAIL = Mail("Ällice@example.org", "Grüße · minifile", "Hier: https://f.example.org/reset/s3cret\n")
@@ -106,3 +114,85 @@ def test_an_address_can_not_bring_headers_along(to: str):
 
     assert mailbox.mails == []
     assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
+
+
+TOLD = Mail(
+    "alice@example.org", "It was fetched", "Words.\n", "<p>Words.</p>", "<n-1@example.org>",
+    "https://f.example.org/notifications/off/t",
+)  # fmt: skip
+
+
+def test_a_mail_of_the_outbox_has_two_forms_an_id_of_its_own_and_a_way_to_end_it():
+    with mail_server() as mailbox:
+        answer = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
+
+    mail = mailbox.only()
+    assert answer == MailAnswer(MailOutcome.TAKEN, "250")
+    assert mail.get_content_type() == "multipart/alternative"
+    assert (text_of(mail).strip(), html_of(mail).strip()) == ("Words.", "<p>Words.</p>")
+    assert mail["Message-ID"] == "<n-1@example.org>"
+    assert mail["List-Unsubscribe"] == "<https://f.example.org/notifications/off/t>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        ("450 4.2.1 busy, alice@example.org", MailOutcome.LATER),
+        ("421 4.3.2 going down", MailOutcome.LATER),
+        ("550 5.1.1 no alice@example.org here", MailOutcome.REFUSED),
+    ],
+)
+def test_it_is_offered_again_unless_the_mailbox_is_none(said: str, outcome: MailOutcome):
+    with mail_server() as mailbox:
+        mailbox.recipient_answers = [said]
+
+        first = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
+        then = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
+
+    assert (first.outcome, then.outcome) == (outcome, MailOutcome.TAKEN)
+    assert first.said == f"SMTPRecipientsRefused {said[:3]}"
+
+
+def test_a_mail_that_the_server_does_not_want_is_not_offered_again():
+    with mail_server() as mailbox:
+        mailbox.refuses = True
+
+        answer = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
+
+    assert answer == MailAnswer(MailOutcome.REFUSED, "SMTPDataError 554")
+
+
+def test_a_mail_whose_answer_was_lost_comes_again_under_the_same_id():
+    with mail_server() as mailbox:
+        mailbox.dies = 1
+
+        first = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
+        then = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
+
+    assert (first.outcome, then.outcome) == (MailOutcome.LATER, MailOutcome.TAKEN)
+    assert [mail["Message-ID"] for mail in mailbox.mails] == ["<n-1@example.org>"] * 2
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_server_that_is_away_or_set_up_wrongly_gets_the_mail_later():
+    with mail_server(password="word") as mailbox, silent_server() as silent:
+        wrong = mailbox.url.replace("//", "//minifile:other@")
+        secure = mailbox.url.replace("tls=none", "tls=starttls")
+
+        answers = [
+            offer_mail(mailer(url, patience=0.5), TOLD, now=NOW) for url in (wrong, secure, silent)
+        ]
+    answers.append(offer_mail(mailer(mailbox.url), TOLD, now=NOW))
+
+    assert {answer.outcome for answer in answers} == {MailOutcome.LATER}
+    assert answers[0].said == "SMTPAuthenticationError 535"
+
+
+def test_nothing_is_offered_to_an_address_that_brings_headers_along():
+    with mail_server() as mailbox:
+        mail = Mail("a@example.org\r\nBcc: b@example.org", "s", "t")
+
+        assert offer_mail(mailer(mailbox.url), mail, now=NOW).outcome is MailOutcome.REFUSED
+
+    assert mailbox.mails == []
