@@ -9,18 +9,8 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{3,64}")
 # The first path segments of all other addresses, those of the dialects and of what may come, too.
 RESERVED = {
     *("account", "admin", "api", "favicon", "healthz", "help", "invite", "link", "links"),
-    *(
-        "login",
-        "logout",
-        "metrics",
-        "minifile",
-        "new",
-        "notifications",
-        "readyz",
-        "register",
-        "report",
-        "reset",
-    ),
+    *("login", "logout", "metrics", "minifile", "new", "notifications"),
+    *("readyz", "register", "report", "reset"),
     *("robots", "security", "share", "shared", "sign-in", "sign-out", "signin", "signout"),
     *("static", "tus", "unlock", "upload", "uploads", "user", "users", "well-known"),
 }

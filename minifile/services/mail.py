@@ -1,4 +1,4 @@
-"""Mail, handed to a server by SMTP: while somebody waits for it, or from the outbox, again and again.
+"""Mail, handed to a server by SMTP: while somebody waits for it, or from the outbox, repeatedly.
 
 Whoever waits hears that it worked or not. The outbox hears what to do next: a mail that the server
 may take later is offered again under the same Message-ID.
@@ -6,6 +6,7 @@ may take later is offered again under the same Message-ID.
 
 import logging
 import smtplib
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ class MailOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailAnswer:
-    """What the server did, and why in a word or two; never what it said, which may hold an address."""
+    """What the server did, and why in a word or two; its own words may hold an address."""
 
     outcome: MailOutcome
     said: str
@@ -88,9 +89,9 @@ def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
 def offer_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> MailAnswer:
     """Hand a mail to the server, and say what became of it.
 
-    Taken is what the server has said yes to, however it behaves afterwards. A connection that breaks
-    before that leaves open whether it took the mail: it is offered again, and so may arrive twice,
-    with one Message-ID. Never waits longer than `_WHOLE_PATIENCE` and one step more.
+    Taken is what the server has said yes to, however it behaves afterwards. Where a connection
+    breaks before that, nobody knows whether it took the mail: it is to be offered again, and so
+    may arrive twice, with one Message-ID. Sending takes no longer than `_WHOLE_PATIENCE`.
     """
     try:
         message = _message(mailer, mail, now)
@@ -128,11 +129,12 @@ def _judged(code: int) -> MailOutcome:
 
 @contextmanager
 def _at_most(patience: timedelta, connection: smtplib.SMTP) -> Iterator[None]:
-    """End the connection when the block takes longer: a server may send a byte every nine seconds."""
+    """End the connection when the block takes longer: a server may say a letter at a time."""
 
     def end() -> None:
-        with suppress(OSError, AttributeError):
-            connection.sock.shutdown(2)
+        with suppress(OSError):
+            if connection.sock is not None:
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(patience.total_seconds(), end)
     timer.daemon = True

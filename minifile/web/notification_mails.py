@@ -84,5 +84,5 @@ def _entry(told: Told) -> Entry:
 
 
 def _address(path: str) -> str:
-    """Return an address that begins with PUBLIC_URL: no Host is known here, and none is believed."""
+    """Return an address that begins with PUBLIC_URL: outside of a request there is no other."""
     return (current_settings().public_url or "").rstrip("/") + path

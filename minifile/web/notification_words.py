@@ -200,9 +200,9 @@ def _came_of(told: Told) -> list[tuple[str, str]]:
         facts.append(("Sent", size_in_words(sent)))
     if said.get("family"):
         facts.append(("With", one_line(said["family"], 40)))
-    count, most = said.get("download_count"), said.get("max_downloads")
-    if isinstance(count, int):
-        facts.append(("Downloads", f"{count:,} of {most:,}" if most else f"{count:,}"))
+    counted, most = said.get("download_count"), said.get("max_downloads")
+    if isinstance(counted, int):
+        facts.append(("Downloads", f"{counted:,} of {most:,}" if most else f"{counted:,}"))
     return facts
 
 

@@ -7,7 +7,7 @@ is there, since a mail lies about for years.
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, url_for
+from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
 
 from minifile.errors import NotFound
@@ -28,7 +28,8 @@ class Off:
 def off_path(off: Off) -> str:
     """Return the path at which it is switched off."""
     token = _signer().dumps([off.user_id, off.kind, off.link_id])
-    return url_for("accounts.ask_off", token=token)
+    # No url_for: mails are written outside of requests.
+    return f"/notifications/off/{token}"
 
 
 def read_off(token: str) -> Off:

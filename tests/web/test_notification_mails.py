@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
@@ -50,8 +51,8 @@ def test_text_and_html_of_each_kind_say_the_same(kind: str, site: Flask):
 
     assert mail.subject.endswith(" · minifile")
     for line in mail.text.splitlines():
-        words = re.sub(r"^ *[A-Z][a-z ]+: ", "", line).strip().strip("-")
-        assert words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in html, line
+        words = re.sub(r"^ *[A-Z][a-z' ]+: ", "", line).strip().strip("-")
+        assert words in unescape(html), line
     assert mail.off_address in mail.text
     assert set(re.findall(r"https?://[^/\s\"<]+", mail.text + html)) == {SITE}
     assert not re.search(r"<(img|link|script|style|iframe|form)\b|url\(|@import", html)
@@ -93,8 +94,7 @@ def test_a_digest_tells_all_in_order(site: Flask):
     mail = write_digest(WHOM, events, Off(7, "digest"), message_id="<n-2@example.org>")
 
     assert mail.subject == "8 things happened to your links · minifile"
-    sentences = ["first time", "was downloaded.", "no more", "expires soon", "Bob has sent"]
-    found = [mail.text.find(words) for words in sentences if words in mail.text]
+    sentences = ["first time", "was downloaded.", "are used", "expires soon", "Bob has sent"]
+    found = [mail.text.index(words) for words in [*sentences, "reported", "last.txt"]]
     assert found == sorted(found)
-    assert "last.txt" in mail.text.splitlines()[-9:].__str__()
     assert mail.text.count("Switch these mails off") == 1
