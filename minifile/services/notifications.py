@@ -1,0 +1,41 @@
+"""STUB until C lands."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select
+
+from minifile.models import Dispatch, Notification, Subscription
+from minifile.services.statements import Driver, Statement, given
+
+_SUBS = Statement(
+    select(Subscription.link_id, Subscription.webhook_id).where(
+        Subscription.user_id == bindparam("user_id"), Subscription.kind == bindparam("kind")
+    )
+)
+_N = Statement(
+    insert(Notification)
+    .values(**given("key", "kind", "user_id", "link_id", "payload", "at"))
+    .returning(Notification.id)
+)
+_D = Statement(insert(Dispatch).values(**given("notification_id", "webhook_id", "state", "next_at"), attempts=0))
+
+
+def notify(
+    driver: Driver,
+    *,
+    kind: str,
+    key: str,
+    user_id: int,
+    link_id: int | None,
+    payload: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Stub."""
+    targets = {w for lid, w in _SUBS.run(driver, user_id=user_id, kind=kind) if lid in (None, link_id)}
+    if not targets:
+        return
+    nid = _N.run(driver, key=key, kind=kind, user_id=user_id, link_id=link_id, payload=payload, at=now)[0][0]
+    for w in targets:
+        _D.run(driver, notification_id=nid, webhook_id=w, state="pending", next_at=now)
