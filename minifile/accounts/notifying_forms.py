@@ -1,20 +1,17 @@
 """The forms with which users say what they are told of, and where."""
 
-from wtforms import HiddenField, IntegerField, SelectField, SelectMultipleField, StringField
+from typing import Any
+
+from wtforms import HiddenField, IntegerField, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
-from minifile.policy.daily_mails import DEFAULT_ZONE, list_zones
+from minifile.services.choices import zones_to_choose
 from minifile.web.forms import StrictForm, strip
+from minifile.web.notifying import ChoicesForm
 
 _MAX_URL = 2000
 # A month: no link of the defaults lives longer.
 _MAX_HOURS = 720
-
-
-class ChoicesForm(StrictForm):
-    """What somebody is told of: a value for each kind and each way. The route sets the choices."""
-
-    wanted = SelectMultipleField("Tell me of", choices=[])
 
 
 class AccountChoicesForm(ChoicesForm):
@@ -33,14 +30,13 @@ class AccountChoicesForm(ChoicesForm):
 class MailChoicesForm(AccountChoicesForm):
     """The same where mail is sent."""
 
-    digest = SelectField(
-        "Mails", choices=[("off", "one for each"), ("daily", "one a day")], default="off"
-    )
-    zone = SelectField(
-        "Time zone",
-        choices=[(zone, zone.replace("_", " ")) for zone in list_zones()],
-        default=DEFAULT_ZONE,
-    )
+    digest = SelectField("Mails", default="off")
+    zone = SelectField("Time zone", default="UTC")
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.digest.choices = [("off", "one for each"), ("daily", "one a day")]
+        self.zone.choices = [(zone, zone.replace("_", " ")) for zone in zones_to_choose()]
 
 
 class AddWebhookForm(StrictForm):

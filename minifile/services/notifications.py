@@ -19,7 +19,11 @@ _N = Statement(
     .values(**given("key", "kind", "user_id", "link_id", "payload", "at"))
     .returning(Notification.id)
 )
-_D = Statement(insert(Dispatch).values(**given("notification_id", "webhook_id", "state", "next_at"), attempts=0))
+_D = Statement(
+    insert(Dispatch).values(
+        **given("notification_id", "webhook_id", "state", "next_at"), attempts=0
+    )
+)
 
 
 def notify(
@@ -33,9 +37,13 @@ def notify(
     now: datetime,
 ) -> None:
     """Stub."""
-    targets = {w for lid, w in _SUBS.run(driver, user_id=user_id, kind=kind) if lid in (None, link_id)}
+    targets = {
+        w for lid, w in _SUBS.run(driver, user_id=user_id, kind=kind) if lid in (None, link_id)
+    }
     if not targets:
         return
-    nid = _N.run(driver, key=key, kind=kind, user_id=user_id, link_id=link_id, payload=payload, at=now)[0][0]
+    nid = _N.run(
+        driver, key=key, kind=kind, user_id=user_id, link_id=link_id, payload=payload, at=now
+    )[0][0]
     for w in targets:
         _D.run(driver, notification_id=nid, webhook_id=w, state="pending", next_at=now)

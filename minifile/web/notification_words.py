@@ -23,6 +23,18 @@ KIND_WORDS = {
     "quota": "90 % of the quota being used",
     "report": "reports of links",
 }
+# What the log calls each.
+LOG_WORDS = {
+    "first_download": "First download",
+    "download": "Download",
+    "exhausted": "No downloads left",
+    "unfetched": "Not fetched",
+    "submission": "Files arrived",
+    "quota": "Quota",
+    "report": "Report",
+    "digest": "Mail of the day",
+    "test": "Test",
+}
 _MAX_NAME = 120
 # So many names of files stand in a mail.
 _MAX_NAMES = 10
