@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from wtforms import SelectMultipleField
 
@@ -10,7 +11,7 @@ from minifile.services.choices import Choice, Habits
 from minifile.services.webhooks import WebhookRecord
 from minifile.web.forms import StrictForm
 from minifile.web.letters import sends_mail
-from minifile.web.notification_words import KIND_WORDS
+from minifile.web.notification_words import KIND_WORDS, one_line
 
 _OF_A_LINK = ("first_download", "download", "exhausted", "unfetched")
 _OF_AN_ACCOUNT = (*_OF_A_LINK, "submission", "quota")
@@ -79,15 +80,18 @@ def offer_for_link(habits: Habits, webhooks: Sequence[WebhookRecord]) -> Offer:
 
 
 def _offer(kinds: Sequence[str], habits: Habits, webhooks: Sequence[WebhookRecord]) -> Offer:
-    targets = [Target(str(each.id), f"To {_short(each.url)}") for each in webhooks]
+    targets = [
+        Target(str(each.id), webhook_words(at, each.url)) for at, each in enumerate(webhooks, 1)
+    ]
     if sends_mail() and habits.email is not None:
         targets.insert(0, Target(_MAIL, "By mail"))
     named = [(kind, KIND_WORDS[kind][0].upper() + KIND_WORDS[kind][1:]) for kind in kinds]
     return Offer(named, targets)
 
 
-def _short(url: str) -> str:
-    return url if len(url) <= 60 else f"{url[:59]}…"
+def webhook_words(number: int, url: str) -> str:
+    """Return what a webhook is called on the pages: which one it is, and on which host."""
+    return f"Webhook {number}: {one_line(urlsplit(url).hostname or url, 60)}"
 
 
 def _choice(box: str) -> Choice:
