@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from minifile.models import Dispatch, Notification, Subscription
 from minifile.services.statements import Driver, Statement, given
@@ -14,11 +15,18 @@ _SUBS = Statement(
         Subscription.user_id == bindparam("user_id"), Subscription.kind == bindparam("kind")
     )
 )
-_N = Statement(
-    insert(Notification)
-    .values(**given("key", "kind", "user_id", "link_id", "payload", "at"))
-    .returning(Notification.id)
-)
+
+
+def _n(i: Any) -> Statement:
+    return Statement(
+        i(Notification)
+        .values(**given("key", "kind", "user_id", "link_id", "payload", "at"))
+        .on_conflict_do_nothing()
+        .returning(Notification.id)
+    )
+
+
+_N = {"sqlite": _n(sqlite.insert), "postgresql": _n(postgresql.insert)}
 _D = Statement(
     insert(Dispatch).values(
         **given("notification_id", "webhook_id", "state", "next_at"), attempts=0
@@ -42,8 +50,11 @@ def notify(
     }
     if not targets:
         return
-    nid = _N.run(
+    rows = _N[driver.dialect.name].run(
         driver, key=key, kind=kind, user_id=user_id, link_id=link_id, payload=payload, at=now
-    )[0][0]
+    )
+    if not rows:
+        return
+    nid = rows[0][0]
     for w in targets:
         _D.run(driver, notification_id=nid, webhook_id=w, state="pending", next_at=now)
