@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from minifile.models import Dispatch, Notification, Subscription
+from minifile.models import Dispatch, Notification, Subscription, User
 from minifile.services.statements import Driver, Statement, given
 
+_DIGEST = Statement(select(User.digest).where(User.id == bindparam("user_id")))
 _SUBS = Statement(
     select(Subscription.link_id, Subscription.webhook_id).where(
         Subscription.user_id == bindparam("user_id"), Subscription.kind == bindparam("kind")
@@ -57,4 +58,6 @@ def notify(
         return
     nid = rows[0][0]
     for w in targets:
-        _D.run(driver, notification_id=nid, webhook_id=w, state="pending", next_at=now)
+        is_held = w is None and _DIGEST.run(driver, user_id=user_id)[0][0] == "daily"
+        state = "held" if is_held else "pending"
+        _D.run(driver, notification_id=nid, webhook_id=w, state=state, next_at=now)

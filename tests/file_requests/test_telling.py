@@ -60,6 +60,17 @@ def test_a_forgotten_file_is_no_news(sending: Flask, mailbox: Mailbox):
     assert len(mailbox.mails) == 1
 
 
+def test_an_owner_who_has_chosen_a_mail_about_each_gets_no_other(sending: Flask, mailbox: Mailbox):
+    path = ask_for(sending)
+    with sending.app_context():
+        ask_to_hear(make_user(sending).id, "submission")
+
+    hand_in(curl(sending), path)
+    background.finish()
+
+    assert mailbox.mails == []
+
+
 def test_without_mail_nobody_is_written_to(app: Flask):
     path = ask_for(app)
 
