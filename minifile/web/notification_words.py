@@ -90,18 +90,26 @@ def what_of(payload: Mapping[str, Any]) -> str:
     return names[0] if count <= 1 else f"{names[0]} and {count - 1:,} more"
 
 
+def _were(payload: Mapping[str, Any]) -> str:
+    """Return the verb for `what_of`."""
+    return "was" if _count(payload) == 1 else "were"
+
+
 def _first_download(told: Told) -> Words:
-    what = what_of(told.payload)
+    what, were = what_of(told.payload), _were(told.payload)
     return _of_link(
-        told, f"{what} was fetched", f"{what} was downloaded for the first time.", _came_of(told)
+        told,
+        f"{what} {were} fetched",
+        f"{what} {were} downloaded for the first time.",
+        _came_of(told),
     )
 
 
 def _download(told: Told) -> Words:
-    what = what_of(told.payload)
+    what, were = what_of(told.payload), _were(told.payload)
     done = told.payload.get("outcome") == "completed"
-    subject = f"{what} was fetched" if done else f"{what}: a download"
-    return _of_link(told, subject, f"{what} was downloaded.", _came_of(told))
+    subject = f"{what} {were} fetched" if done else f"{what}: a download"
+    return _of_link(told, subject, f"{what} {were} downloaded.", _came_of(told))
 
 
 def _exhausted(told: Told) -> Words:
@@ -111,7 +119,7 @@ def _exhausted(told: Told) -> Words:
         told,
         f"{what}: no downloads are left",
         f"{what}: {often} that you allowed {'are' if often[0] == 'a' else 'is'} used."
-        " Nobody else can fetch it unless you raise the limit.",
+        " Nobody else can fetch anything unless you raise the limit.",
         [],
     )
 
@@ -120,7 +128,7 @@ def _unfetched(told: Told) -> Words:
     what = what_of(told.payload)
     return _of_link(
         told,
-        f"{what} has not been fetched",
+        f"Not fetched: {what}",
         f"Nobody has downloaded {what}, and the link expires soon.",
         _when("Expires", told.payload.get("expires_at")),
     )

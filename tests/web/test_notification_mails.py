@@ -94,7 +94,7 @@ def test_a_digest_tells_all_in_order(site: Flask):
     mail = write_digest(WHOM, events, Off(7, "digest"), message_id="<n-2@example.org>")
 
     assert mail.subject == "8 things happened to your links · minifile"
-    sentences = ["first time", "was downloaded.", "are used", "expires soon", "Bob has sent"]
+    sentences = ["first time", "were downloaded.", "are used", "expires soon", "Bob has sent"]
     found = [mail.text.index(words) for words in [*sentences, "reported", "last.txt"]]
     assert found == sorted(found)
     assert mail.text.count("Switch these mails off") == 1
