@@ -23,6 +23,7 @@ class Mailbox:
 
     url: str = ""
     mails: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     refuses: bool = False
     recipient_answers: list[str] = field(default_factory=list)
     """What is said of the next recipients, before all is well again."""
@@ -44,6 +45,7 @@ class Mailbox:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
+        self.raw.append(envelope.content)
         if self.dies:
             self.dies -= 1
             server.transport.abort()

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, make_msgid, parseaddr
 from enum import StrEnum
 
@@ -24,6 +24,7 @@ from minifile.values import Level, Verdict
 log = logging.getLogger("minifile")
 
 MAIL = "mail"
+_OFF = "List-Unsubscribe"
 # How long the server may take for each step.
 PATIENCE = timedelta(seconds=10)
 # And how long all steps together, for a mail that nobody waits for.
@@ -69,6 +70,21 @@ class Mail:
     """Stays the same when the mail is offered again, so that a second copy can be told."""
     off_address: str | None = None
     """Where a POST switches such mails off."""
+
+
+class _Policy(EmailPolicy):
+    """SMTP's own, but for addresses that switch mails off: those stay in one piece.
+
+    The library would write a long one in encoded words, which no mail program takes for an address.
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name == _OFF:
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _Policy(linesep=SMTP.linesep)
 
 
 def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
@@ -174,7 +190,7 @@ def _connected(mailer: Mailer) -> Iterator[smtplib.SMTP]:
 
 
 def _message(mailer: Mailer, mail: Mail, now: datetime) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = mailer.sender
     if not mail.to:
         # Not every release of the library says so.
@@ -187,7 +203,7 @@ def _message(mailer: Mailer, mail: Mail, now: datetime) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     if mail.off_address is not None:
         # RFC 8058: the mail program has a button, and posts there without asking anybody.
-        message["List-Unsubscribe"] = f"<{mail.off_address}>"
+        message[_OFF] = f"<{mail.off_address}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text)
     if mail.html is not None:

@@ -3,6 +3,7 @@
 import logging
 import ssl
 import time
+from dataclasses import replace
 from datetime import timedelta
 from mailbox import html_of, mail_server, silent_server, text_of
 
@@ -133,6 +134,14 @@ def test_a_mail_of_the_outbox_has_two_forms_an_id_of_its_own_and_a_way_to_end_it
     assert mail["Message-ID"] == "<n-1@example.org>"
     assert mail["List-Unsubscribe"] == "<https://f.example.org/notifications/off/t>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_long_address_to_end_it_stays_in_one_piece():
+    address = "https://files.example.org/notifications/off/" + "t0ken_" * 40
+    with mail_server() as mailbox:
+        offer_mail(mailer(mailbox.url), replace(TOLD, off_address=address), now=NOW)
+
+    assert f"\r\nList-Unsubscribe: <{address}>\r\n".encode() in mailbox.raw[0]
 
 
 @pytest.mark.parametrize(
