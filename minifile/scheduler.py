@@ -34,12 +34,15 @@ from minifile.web.current import (
     limits_for,
     utcnow,
 )
+from minifile.web.dispatcher import Dispatcher
 
 log = logging.getLogger("minifile")
 
 PURGE = "purge"
 _ASK_EVERY = timedelta(minutes=1)
 LOOKING = "notifications due"
+DISPATCHING = "dispatching"
+_DISPATCH_EVERY = timedelta(seconds=2)
 WRITE_BACK = "write back"
 _WRITE_BACK_EVERY = timedelta(seconds=1)
 
@@ -80,8 +83,28 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
         max_instances=1,
         misfire_grace_time=None,
     )
+    scheduler.add_job(
+        _run_dispatching,
+        "interval",
+        args=[app, Dispatcher(app, utcnow)],
+        seconds=_DISPATCH_EVERY.total_seconds(),
+        id=DISPATCHING,
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
     scheduler.start()
     return scheduler
+
+
+def _run_dispatching(app: Flask, dispatcher: Dispatcher) -> None:
+    try:
+        with app.app_context():
+            dispatcher.run()
+    except DATABASE_UNAVAILABLE as error:
+        log.error("nothing could be sent: %s", first_line(error))
+    except Exception:
+        log.exception("sending notifications failed; it is tried again at once")
 
 
 def _run_looking(app: Flask) -> None:

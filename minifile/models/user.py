@@ -46,5 +46,5 @@ class User(Base):
     quota_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the user was told that the quota is nearly used; none: since then there was room."""
     digest: Mapped[str] = mapped_column(String(8), server_default="off")
+    """Whether mails about notifications come one by one (`off`) or one a day (`daily`)."""
     digest_zone: Mapped[str] = mapped_column(String(64), server_default="UTC")
-    digested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

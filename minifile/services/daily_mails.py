@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from minifile.extensions import db, release_connection
 from minifile.models import Dispatch, Notification, User
 from minifile.policy.daily_mails import next_daily_mail
+from minifile.services.notifications import HELD, PENDING, target_of
 from minifile.services.pacing import unhurried_transaction
 
 DIGEST = "digest"
-HELD = "held"
 # What one mail tells of at most; more make another mail.
 MAX_EVENTS = 200
 
@@ -39,7 +39,7 @@ def release_held(session: Session, user_id: int, now: datetime) -> None:
     session.execute(
         update(Dispatch)
         .where(Dispatch.id.in_(_mails_of(user_id)), Dispatch.state == HELD)
-        .values(state="pending", next_at=now)
+        .values(state=PENDING, next_at=now)
         .execution_options(synchronize_session=False)
     )
 
@@ -52,7 +52,7 @@ def drop_waiting_mails(
         delete(Dispatch)
         .where(
             Dispatch.id.in_(_mails_of(user_id, kind, link_id)),
-            Dispatch.state.in_([HELD, "pending"]),
+            Dispatch.state.in_([HELD, PENDING]),
         )
         .execution_options(synchronize_session=False)
     )
@@ -109,7 +109,15 @@ def _gather(user_id: int, now: datetime) -> datetime | None:
         )
         session.add(summary)
         session.flush()
-        session.add(Dispatch(notification_id=summary.id, state="pending", attempts=0, next_at=now))
+        session.add(
+            Dispatch(
+                notification_id=summary.id,
+                target=target_of(user_id, None),
+                line=0,
+                state=PENDING,
+                next_at=now,
+            )
+        )
         session.execute(
             update(Dispatch)
             .where(Dispatch.id.in_([dispatch_id for dispatch_id, _ in told]))

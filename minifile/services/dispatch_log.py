@@ -70,7 +70,3 @@ def look_at_outbox() -> Outbox:
     )
     release_connection()
     return Outbox(counts.get("pending", 0), counts.get("failed", 0), oldest)
-
-
-def redeliver(user_id: int, dispatch_id: int, *, now: datetime) -> None:
-    """STUB."""

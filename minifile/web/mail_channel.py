@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from minifile.services.daily_mails import DIGEST
-from minifile.services.mail import Mail, MailAnswer, Mailer, MailOutcome, domain_of, offer_mail
+from minifile.services.dispatching import Answer, Claimed, Outcome
+from minifile.services.mail import Mail, Mailer, MailOutcome, domain_of, offer_mail
 from minifile.services.told import ToldRecord, codes_of, read_told
 from minifile.web.current import current_settings
 from minifile.web.letters import mailer_of
@@ -14,19 +15,26 @@ from minifile.web.notification_mails import write_digest, write_mail
 from minifile.web.notification_words import Told
 from minifile.web.switching_off import Off
 
+_OUTCOMES = {
+    MailOutcome.TAKEN: Outcome.SENT,
+    MailOutcome.LATER: Outcome.LATER,
+    MailOutcome.REFUSED: Outcome.REFUSED,
+}
 
-def send_by_mail(notification_id: int, *, name: str, now: datetime) -> MailAnswer:
+
+def send_by_mail(claimed: Claimed, *, now: datetime) -> Answer:
     """Write the mail about a notification and offer it to the server, within the app's context.
 
-    `name` is what stays the same while one dispatch is offered again and again, and makes the
-    Message-ID. Without an address, or an account, the mail is refused; without MAIL_URL it waits.
+    Without an address, or an account, the mail is refused; without MAIL_URL it waits.
     """
-    mailer, told = mailer_of(current_settings()), read_told(notification_id)
+    mailer, told = mailer_of(current_settings()), read_told(claimed.notification_id)
     if mailer is None:
-        return MailAnswer(MailOutcome.LATER, "MAIL_URL is not set")
+        return Answer(Outcome.LATER, "MAIL_URL is not set")
     if told is None or told.email is None:
-        return MailAnswer(MailOutcome.REFUSED, "no address")
-    return offer_mail(mailer, _mail(told, told.email, _message_id(mailer, name)), now=now)
+        return Answer(Outcome.REFUSED, "no address")
+    mail = _mail(told, told.email, _message_id(mailer, claimed.name))
+    answer = offer_mail(mailer, mail, now=now)
+    return Answer(_OUTCOMES[answer.outcome], answer.said)
 
 
 def _mail(told: ToldRecord, to: str, message_id: str) -> Mail:
