@@ -16,13 +16,16 @@ from flask import Flask
 from minifile import metering
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
+from minifile.services.daily_mails import gather_daily_mails
 from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import Purged, purge_expired
+from minifile.services.quota_notices import tell_of_quotas
 from minifile.services.rollup import roll_up
 from minifile.services.stale_rows import delete_stale_rows
+from minifile.services.unfetched import tell_of_unfetched
 from minifile.services.write_back import write_back
 from minifile.web.current import (
     current_rates,
@@ -31,14 +34,19 @@ from minifile.web.current import (
     current_storage,
     current_terms,
     instance_of,
+    limits_for,
     utcnow,
 )
+from minifile.web.dispatcher import Dispatcher
 
 log = logging.getLogger("minifile")
 
 PURGE = "purge"
 _ASK_EVERY = timedelta(minutes=1)
 ROLL_UP = "roll up"
+LOOKING = "notifications due"
+DISPATCHING = "dispatching"
+_DISPATCH_EVERY = timedelta(seconds=2)
 WRITE_BACK = "write back"
 _WRITE_BACK_EVERY = timedelta(seconds=1)
 
@@ -80,8 +88,60 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
         max_instances=1,
         misfire_grace_time=None,
     )
+    scheduler.add_job(
+        _run_looking,
+        "interval",
+        args=[app],
+        seconds=_ASK_EVERY.total_seconds(),
+        id=LOOKING,
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
+    scheduler.add_job(
+        _run_dispatching,
+        "interval",
+        args=[app, Dispatcher(app, utcnow)],
+        seconds=_DISPATCH_EVERY.total_seconds(),
+        id=DISPATCHING,
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
     scheduler.start()
     return scheduler
+
+
+def _run_dispatching(app: Flask, dispatcher: Dispatcher) -> None:
+    try:
+        with app.app_context():
+            dispatcher.run()
+    except DATABASE_UNAVAILABLE as error:
+        log.error("nothing could be sent: %s", first_line(error))
+    except Exception:
+        log.exception("sending notifications failed; it is tried again at once")
+
+
+def _run_looking(app: Flask) -> None:
+    try:
+        with app.app_context():
+            look_around_if_due()
+    except DATABASE_UNAVAILABLE as error:
+        log.error("nobody was told of what is due: %s", first_line(error))
+    except Exception:
+        log.exception("telling of what is due failed; it is tried again in a minute")
+
+
+def look_around_if_due() -> bool:
+    """Tell of what no request tells of, unless some process does; say whether this one did."""
+    now = utcnow()
+    # A little less, so that each minute's run finds it free.
+    if not take_lease(LOOKING, _name(), until=now + _ASK_EVERY * 0.9, now=now):
+        return False
+    tell_of_unfetched(now=now)
+    tell_of_quotas(limits_for=limits_for, now=now)
+    gather_daily_mails(now=now)
+    return True
 
 
 def _run_write_back(app: Flask) -> None:

@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from minifile.config.mail import check_mail_from, check_mail_url
-from minifile.config.networks import read_network
 from minifile.config.metrics import check_metrics_bind, check_metrics_token
+from minifile.config.networks import read_network
 from minifile.config.oidc import check_issuer, check_scopes, read_scopes
 from minifile.config.urls import (
     check_database_url,

@@ -1,8 +1,12 @@
 """What is refused of links that are there."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from minifile.errors.base import MinifileError, NotFound, Taken
+
+if TYPE_CHECKING:
+    from minifile.values import LinkRecord
 
 LOCKED = "This link has a password. Send it with HTTP Basic (curl -u :PASSWORD) or X-Link-Password."
 

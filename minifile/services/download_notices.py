@@ -1,9 +1,9 @@
 """Telling owners of downloads, in the transactions that settle them.
 
-Each download is told of once: when all files of the link have arrived, or when nothing more has been
-sent of it for a while, with what came of it by then. Until it is sent the notification follows the
-download. Of one whose process was killed it is told when its slot ends; so the notifications are as
-many as the counter says, for who has wanted them all the time.
+Each download is told of once: when all files of the link have arrived, or when nothing more has
+been sent of it for a while, with what came of it by then. Until it is sent the notification follows
+the download. Of one whose process was killed it is told when its slot ends; so the notifications
+are as many as the counter says, for who has wanted them all the time.
 """
 
 from dataclasses import dataclass

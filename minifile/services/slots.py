@@ -153,9 +153,7 @@ _IS_USED = Statement(
 )
 # One that has ended is in the tallies, and stays counted.
 _DELETE = Statement(
-    delete(Slot)
-    .where(Slot.id == bindparam("slot_id"), Slot.ended_at.is_(None))
-    .returning(Slot.id)
+    delete(Slot).where(Slot.id == bindparam("slot_id"), Slot.ended_at.is_(None)).returning(Slot.id)
 )
 _UNCOUNT = Statement(
     update(Link)
