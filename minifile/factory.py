@@ -13,6 +13,7 @@ from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
 from minifile.services.blob_locks import AdvisoryLocks
 from minifile.services.oidc_provider import OidcClient, Provider
+from minifile.services.origins import Origins
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import open_storage
 from minifile.storage.locks import FileLocks, Locks
@@ -51,6 +52,11 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         rates=_rate_limits(app, checked),
         migrations=migrations_path(),
         oidc=_oidc(checked),
+        origins=Origins(
+            is_on=checked.analytics,
+            country_file=checked.country_file,
+            keep_addresses=checked.keep_addresses,
+        ),
         transfers=Transfers(checked.max_transfers_per_address or DEFAULT_THREADS // 2),
     )
     _set_up_web(app, checked)

@@ -15,10 +15,12 @@ from flask import Flask
 
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
+from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
+from minifile.services.rollup import roll_up
 from minifile.services.stale_rows import delete_stale_rows
 from minifile.services.write_back import write_back
 from minifile.web.current import (
@@ -35,6 +37,7 @@ log = logging.getLogger("minifile")
 
 PURGE = "purge"
 _ASK_EVERY = timedelta(minutes=1)
+ROLL_UP = "roll up"
 WRITE_BACK = "write back"
 _WRITE_BACK_EVERY = timedelta(seconds=1)
 
@@ -53,6 +56,17 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
         coalesce=True,
         max_instances=1,
         # However late: a suspended machine must not lose a run.
+        misfire_grace_time=None,
+    )
+    scheduler.add_job(
+        _run_roll_up,
+        "interval",
+        args=[app],
+        seconds=_ASK_EVERY.total_seconds(),
+        id=ROLL_UP,
+        next_run_time=utcnow(),
+        coalesce=True,
+        max_instances=1,
         misfire_grace_time=None,
     )
     scheduler.add_job(
@@ -77,6 +91,26 @@ def _run_write_back(app: Flask) -> None:
         log.error("the database's log could not be written back: %s", first_line(error))
 
 
+def _run_roll_up(app: Flask) -> None:
+    try:
+        with app.app_context():
+            roll_up_if_due()
+    except DATABASE_UNAVAILABLE as error:
+        log.error("the roll-up broke off: %s", first_line(error))
+    except Exception:
+        log.exception("the roll-up failed; it is tried again in a minute")
+
+
+def roll_up_if_due() -> bool:
+    """Roll visits up and destroy old salts, unless some process did within the minute."""
+    now = utcnow()
+    # A little less, or a process would be too early for its own lease.
+    if not take_lease(ROLL_UP, _name(), until=now + _ASK_EVERY * 0.9, now=now):
+        return False
+    roll_up(now)
+    return True
+
+
 def _run_purge(app: Flask) -> None:
     try:
         with app.app_context():
@@ -98,6 +132,7 @@ def purge_if_due() -> bool:
     note_purge(purged, started_at=now, via=BY_INSTANCE.via, now=utcnow())
     sample_usage(storage=current_storage(), now=now)
     delete_stale_rows(times=current_session_times(), now=now)
+    forget(retention=current_settings().analytics_retention, now=now)
     current_rates().sweep()
     log.info(
         "purged %d links (%d bytes) and %d partial uploads, swept %d orphan blobs",

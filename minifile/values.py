@@ -37,6 +37,19 @@ class DeliveryState(StrEnum):
     ABORTED = "aborted"
 
 
+class VisitKind(StrEnum):
+    """What happened on a link besides a download."""
+
+    OPENED = "opened"
+    PREVIEW = "preview"
+    BOT = "bot"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 (a word for what happened)
+    EXPIRED = "expired"
+    EXHAUSTED = "exhausted"
+    REVOKED = "revoked"
+    MADE = "made"
+
+
 class Role(StrEnum):
     """What a browser may do with a link."""
 
@@ -131,6 +144,21 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What analytics keeps of who came: by which program and system, from where."""
+
+    family: str | None = None
+    """Firefox, Chrome, curl."""
+    system: str | None = None
+    country: str | None = None
+    """By its two letters (ISO 3166)."""
+    referrer: str | None = None
+    """The host of another site that led here."""
+    address: str | None = None
+    """Only where the admin keeps addresses."""
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """Who is asking, as far as the core needs to know.
 
@@ -147,6 +175,9 @@ class Visitor:
     owner_token: str | None = None
     account: Account | None = None
     """The user who asks, where somebody is signed in or an API token came along."""
+    origin: Origin = Origin()
+    is_recorded: bool = True
+    """Whether analytics keeps anything of the visit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,14 @@ class Settings(BaseModel):
     purge_interval: Duration = timedelta(hours=1)
     # How long the sender may undo a revoke; the bytes are kept until then. 0: not at all.
     revoke_grace: Grace = timedelta(minutes=10)
+    # Whether it is recorded how links are used: by which programs, from where, pages opened.
+    analytics: bool = True
+    # Whether the addresses of who downloads are kept and shown to who shares; it is said there.
+    keep_addresses: bool = False
+    # A file in MaxMind's format (.mmdb) by which addresses are told their countries.
+    country_file: Path | None = None
+    # How long single downloads are told of in analytics; what they add up to stays.
+    analytics_retention: Grace = timedelta(days=30)
     # How long a client may come back to a download it began.
     delivery_lease: Duration = Field(default=timedelta(hours=24), le=timedelta(hours=24))
     # How long a resumable upload that nobody goes on with is kept.

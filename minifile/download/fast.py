@@ -114,6 +114,7 @@ class FastDownloads:
     @contextmanager
     def context(self) -> Iterator[None]:
         """Be within the application for long, in a thread that does little else."""
+        self._instance.origins.warm_up()
         with self._app.app_context(), reading_together() if self.is_possible else nullcontext():
             yield
 
@@ -170,7 +171,7 @@ class FastDownloads:
             network = network_of(request.address)
             reading = find_readable_link(
                 request.code,
-                Visitor(None, request.address, network, request.agent),
+                self._visitor(request, network),
                 rates=rates,
                 now=now,
             )
@@ -197,6 +198,17 @@ class FastDownloads:
             return None
         assert prepared.work is not None
         return Prepared(request, reading.link, file, prepared.blob, network, prepared.work)
+
+    def _visitor(self, request: FastRequest, network: str) -> Visitor:
+        origins = self._instance.origins
+        return Visitor(
+            browser=None,
+            address=request.address,
+            rate_address=network,
+            user_agent=request.agent,
+            origin=origins.read(request.agent, address=request.address),
+            is_recorded=origins.is_on,
+        )
 
     def _answer(self, opened: Prepared, outcome: Outcome[Ticket]) -> FastAnswer | None:
         if outcome.error is not None:

@@ -15,6 +15,7 @@ from minifile.services.new_links import insert_file, insert_link
 from minifile.services.records import read_made_link
 from minifile.services.request_rows import hold_request
 from minifile.services.statements import Driver, Statement, given
+from minifile.services.visits import note_upload
 from minifile.values import FileRecord, Limits, LinkRecord, LinkState
 
 _MINE = Statement(
@@ -175,6 +176,8 @@ def _add(
         insert_file(driver, link.id, last + at, replace(file, filename=name, created_at=now))
         for at, (file, name) in enumerate(zip(draft.files, names, strict=True), start=1)
     ]
+    size_bytes = sum(file.size_bytes for file in added)
+    note_upload(driver, link.id, links=0, files=len(added), size_bytes=size_bytes, now=now)
     _REOPEN.run(driver, link=link.id)
     _SAY_MORE.run(driver, submission_id=own.id, new_name=sender.name, new_message=sender.message)
     whole = replace(link, files=[*link.files, *added])

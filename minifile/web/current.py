@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from minifile.services.allowances import limits_of
 from minifile.services.api_tokens import PREFIX, account_of_token
 from minifile.services.clients import network_of
 from minifile.services.oidc_provider import Provider
+from minifile.services.origins import Origins
 from minifile.services.ownership import check_scope
 from minifile.services.partials import Terms
 from minifile.services.rate_limits import RateLimits
@@ -39,6 +41,7 @@ class Instance:
     rates: RateLimits
     migrations: Path
     transfers: Transfers
+    origins: Origins
     oidc: Provider | None = None
     """Where users sign in by OpenID Connect, if anywhere."""
 
@@ -217,16 +220,38 @@ def is_behind_unknown_proxy() -> bool:
 
 
 def _visitor(browser: str | None, owner_token: str | None, account: Account | None) -> Visitor:
-    address = request.remote_addr or ""
+    address = None if is_behind_unknown_proxy() else request.remote_addr or ""
+    agent, origins = request.headers.get("User-Agent", ""), current_instance().origins
     return Visitor(
         browser=browser,
-        address=None if is_behind_unknown_proxy() else address,
+        address=address,
         rate_address=visitor_network(),
-        user_agent=request.headers.get("User-Agent", ""),
+        user_agent=agent,
         password=_given_password(),
         owner_token=owner_token,
         account=account,
+        origin=origins.read(
+            agent,
+            address=address,
+            referrer=request.headers.get("Referer"),
+            own_hosts=_own_hosts(),
+        ),
+        is_recorded=origins.is_on,
     )
+
+
+def _own_hosts() -> set[str]:
+    """Return the names by which this site was asked, or is called in links."""
+    found = {request.host, current_settings().public_url or ""}
+    return {_host_name(each) for each in found}
+
+
+@lru_cache(maxsize=64)
+def _host_name(host: str) -> str:
+    try:
+        return (urlsplit(host if "//" in host else f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
 
 
 def _account_of_cookie() -> Account | None:
