@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -55,61 +56,38 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
     """Start the jobs of this process in a thread; the caller shuts it down."""
     interval = instance_of(app).settings.purge_interval
     scheduler = BackgroundScheduler(timezone="UTC")
+    dispatcher = Dispatcher(app, utcnow)
+    _add(scheduler, PURGE, min(interval, _ASK_EVERY), _run_purge, app, at_once=True)
+    _add(scheduler, ROLL_UP, _ASK_EVERY, _run_roll_up, app, at_once=True)
+    _add(scheduler, WRITE_BACK, _WRITE_BACK_EVERY, _run_write_back, app)
+    _add(scheduler, LOOKING, _ASK_EVERY, _run_looking, app)
+    _add(scheduler, DISPATCHING, _DISPATCH_EVERY, _run_dispatching, app, dispatcher)
+    scheduler.start()
+    return scheduler
+
+
+def _add(
+    scheduler: BackgroundScheduler,
+    name: str,
+    every: timedelta,
+    run: Callable[..., None],
+    *args: object,
+    at_once: bool = False,
+) -> None:
+    """Add a job that runs once at a time, and as soon as it can when it was missed."""
+    first = {"next_run_time": utcnow()} if at_once else {}
     scheduler.add_job(
-        _run_purge,
+        run,
         "interval",
-        args=[app],
-        seconds=min(interval, _ASK_EVERY).total_seconds(),
-        id=PURGE,
-        next_run_time=utcnow(),
+        args=args,
+        seconds=every.total_seconds(),
+        id=name,
         coalesce=True,
         max_instances=1,
         # However late: a suspended machine must not lose a run.
         misfire_grace_time=None,
+        **first,
     )
-    scheduler.add_job(
-        _run_roll_up,
-        "interval",
-        args=[app],
-        seconds=_ASK_EVERY.total_seconds(),
-        id=ROLL_UP,
-        next_run_time=utcnow(),
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.add_job(
-        _run_write_back,
-        "interval",
-        args=[app],
-        seconds=_WRITE_BACK_EVERY.total_seconds(),
-        id=WRITE_BACK,
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.add_job(
-        _run_looking,
-        "interval",
-        args=[app],
-        seconds=_ASK_EVERY.total_seconds(),
-        id=LOOKING,
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.add_job(
-        _run_dispatching,
-        "interval",
-        args=[app, Dispatcher(app, utcnow)],
-        seconds=_DISPATCH_EVERY.total_seconds(),
-        id=DISPATCHING,
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.start()
-    return scheduler
 
 
 def _run_dispatching(app: Flask, dispatcher: Dispatcher) -> None:
