@@ -5,7 +5,7 @@ choose but for the address; of that nothing is kept but the country, unless the 
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,16 @@ class Origins:
         *,
         address: str | None,
         referrer: str | None = None,
-        own_hosts: Collection[str] = (),
+        own: Sequence[str | None] = (),
     ) -> Origin:
-        """Return what is kept of a client; `address` is None where it can't be trusted."""
+        """Return what is kept of a client; `address` is None where it can't be trusted.
+
+        `own` are the hosts or addresses by which this site is called.
+        """
         if not self.is_on:
             return Origin()
         plain = _by_agent(agent[:MAX_AGENT])
-        site = None if referrer is None else _site_of(referrer, own_hosts)
+        site = None if referrer is None else _site_of(referrer, own)
         if site is None and self._country is None and not self.keeps_addresses:
             # Nearly always, so it is made once for each agent.
             return plain
@@ -92,16 +95,23 @@ def _parser() -> Callable[[str], Any] | None:
     return parse
 
 
-def _site_of(referrer: str, own_hosts: Collection[str]) -> str | None:
+def _site_of(referrer: str, own: Sequence[str | None]) -> str | None:
     """Return the host of another site that led here; None for our own, and for what is none."""
+    host = _host_of(referrer[:_MAX_REFERRER])
+    if host is None or len(host) > MAX_HOST or not referrer.lower().startswith("http"):
+        return None
+    is_own = any(each and host == _host_of(each) for each in own)
+    return host if not is_own and _HOST.fullmatch(host) else None
+
+
+@lru_cache(maxsize=1024)
+def _host_of(address: str) -> str | None:
+    """Return the host of an address, or of a `Host` without a scheme."""
     try:
-        parts = urlsplit(referrer[:_MAX_REFERRER])
-        host = (parts.hostname or "").lower().rstrip(".")
+        found = urlsplit(address if "//" in address else f"//{address}").hostname
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or host in own_hosts or len(host) > MAX_HOST:
-        return None
-    return host if _HOST.fullmatch(host) else None
+    return (found or "").lower().rstrip(".") or None
 
 
 def _country_reader(path: Path) -> Callable[[str], str | None]:

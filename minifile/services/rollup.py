@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, exists, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from minifile.models import Delivery, File, Link, Slot, Visit
@@ -49,13 +49,16 @@ def roll_up(now: datetime) -> None:
 
 def end_slots(now: datetime) -> None:
     """End slots whose lease is over and in which nothing is on its way."""
-    is_over = Slot.ends_at <= now
-    _end(is_over & ~_is_in_flight(now), now)
+    is_over = (Slot.ends_at <= now) & ~_is_in_flight(now)
+    # In the order in which they began, so that a client counts where it came first.
+    _end(select(Slot.id).where(Slot.ended_at.is_(None), is_over).order_by(Slot.ends_at), now)
 
 
 def end_slots_of(links: Sequence[int], now: datetime) -> None:
     """End all slots of links that are about to be deleted, and add up their visits."""
-    _end(Slot.link_id.in_(links), now)
+    # In the words of their index: an open slot has a client, be it an empty one.
+    is_theirs = Slot.link_id.in_(links) & Slot.client.is_not(None)
+    _end(select(Slot.id).where(is_theirs, Slot.ended_at.is_(None)), now)
     roll_up_visits(Visit.link_id.in_(links))
 
 
@@ -96,14 +99,12 @@ class _Fact:
     counters: dict[str, int]
 
 
-def _end(wanted: ColumnElement[bool], now: datetime) -> None:
-    is_due = (Slot.ended_at.is_(None), wanted)
-    query = select(Slot.id).where(*is_due).order_by(Slot.id)
+def _end(query: Select[int], now: datetime) -> None:
     while page := read_page(query, SLOTS):
         with unhurried_transaction() as session:
             _hold_links(session, page)
             # Asked again: another roll-up may have been at them.
-            due = session.scalars(select(Slot.id).where(Slot.id.in_(page), *is_due)).all()
+            due = session.scalars(query.where(Slot.id.in_(page))).all()
             _add_slots(session, due, now)
             _close(session, due, now)
 

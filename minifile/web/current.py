@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -234,24 +233,10 @@ def _visitor(browser: str | None, owner_token: str | None, account: Account | No
             agent,
             address=address,
             referrer=request.headers.get("Referer"),
-            own_hosts=_own_hosts(),
+            own=(request.host, current_settings().public_url),
         ),
         is_recorded=origins.is_on,
     )
-
-
-def _own_hosts() -> set[str]:
-    """Return the names by which this site was asked, or is called in links."""
-    found = {request.host, current_settings().public_url or ""}
-    return {_host_name(each) for each in found}
-
-
-@lru_cache(maxsize=64)
-def _host_name(host: str) -> str:
-    try:
-        return (urlsplit(host if "//" in host else f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
 
 
 def _account_of_cookie() -> Account | None:
