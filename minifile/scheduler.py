@@ -8,19 +8,23 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
+from minifile import metering
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
 from minifile.services.daily_mails import gather_daily_mails
+from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
-from minifile.services.purge import purge_expired
+from minifile.services.purge import Purged, purge_expired
 from minifile.services.quota_notices import tell_of_quotas
+from minifile.services.rollup import roll_up
 from minifile.services.stale_rows import delete_stale_rows
 from minifile.services.unfetched import tell_of_unfetched
 from minifile.services.write_back import write_back
@@ -40,6 +44,7 @@ log = logging.getLogger("minifile")
 
 PURGE = "purge"
 _ASK_EVERY = timedelta(minutes=1)
+ROLL_UP = "roll up"
 LOOKING = "notifications due"
 DISPATCHING = "dispatching"
 _DISPATCH_EVERY = timedelta(seconds=2)
@@ -51,50 +56,38 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
     """Start the jobs of this process in a thread; the caller shuts it down."""
     interval = instance_of(app).settings.purge_interval
     scheduler = BackgroundScheduler(timezone="UTC")
+    dispatcher = Dispatcher(app, utcnow)
+    _add(scheduler, PURGE, min(interval, _ASK_EVERY), _run_purge, app, at_once=True)
+    _add(scheduler, ROLL_UP, _ASK_EVERY, _run_roll_up, app, at_once=True)
+    _add(scheduler, WRITE_BACK, _WRITE_BACK_EVERY, _run_write_back, app)
+    _add(scheduler, LOOKING, _ASK_EVERY, _run_looking, app)
+    _add(scheduler, DISPATCHING, _DISPATCH_EVERY, _run_dispatching, app, dispatcher)
+    scheduler.start()
+    return scheduler
+
+
+def _add(
+    scheduler: BackgroundScheduler,
+    name: str,
+    every: timedelta,
+    run: Callable[..., None],
+    *args: object,
+    at_once: bool = False,
+) -> None:
+    """Add a job that runs once at a time, and as soon as it can when it was missed."""
+    first = {"next_run_time": utcnow()} if at_once else {}
     scheduler.add_job(
-        _run_purge,
+        run,
         "interval",
-        args=[app],
-        seconds=min(interval, _ASK_EVERY).total_seconds(),
-        id=PURGE,
-        next_run_time=utcnow(),
+        args=args,
+        seconds=every.total_seconds(),
+        id=name,
         coalesce=True,
         max_instances=1,
         # However late: a suspended machine must not lose a run.
         misfire_grace_time=None,
+        **first,
     )
-    scheduler.add_job(
-        _run_write_back,
-        "interval",
-        args=[app],
-        seconds=_WRITE_BACK_EVERY.total_seconds(),
-        id=WRITE_BACK,
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.add_job(
-        _run_looking,
-        "interval",
-        args=[app],
-        seconds=_ASK_EVERY.total_seconds(),
-        id=LOOKING,
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.add_job(
-        _run_dispatching,
-        "interval",
-        args=[app, Dispatcher(app, utcnow)],
-        seconds=_DISPATCH_EVERY.total_seconds(),
-        id=DISPATCHING,
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.start()
-    return scheduler
 
 
 def _run_dispatching(app: Flask, dispatcher: Dispatcher) -> None:
@@ -137,13 +130,35 @@ def _run_write_back(app: Flask) -> None:
         log.error("the database's log could not be written back: %s", first_line(error))
 
 
+def _run_roll_up(app: Flask) -> None:
+    try:
+        with app.app_context():
+            roll_up_if_due()
+    except DATABASE_UNAVAILABLE as error:
+        log.error("the roll-up broke off: %s", first_line(error))
+    except Exception:
+        log.exception("the roll-up failed; it is tried again in a minute")
+
+
+def roll_up_if_due() -> bool:
+    """Roll visits up and destroy old salts, unless some process did within the minute."""
+    now = utcnow()
+    # A little less, or a process would be too early for its own lease.
+    if not take_lease(ROLL_UP, _name(), until=now + _ASK_EVERY * 0.9, now=now):
+        return False
+    roll_up(now)
+    return True
+
+
 def _run_purge(app: Flask) -> None:
     try:
         with app.app_context():
             purge_if_due()
     except DATABASE_UNAVAILABLE as error:
+        metering.count(metering.PURGE_RUNS, "failed")
         log.error("the purge broke off, since the database does not answer: %s", first_line(error))
     except Exception:
+        metering.count(metering.PURGE_RUNS, "failed")
         log.exception("the purge failed; it is tried again after the interval")
 
 
@@ -158,7 +173,9 @@ def purge_if_due() -> bool:
     note_purge(purged, started_at=now, via=BY_INSTANCE.via, now=utcnow())
     sample_usage(storage=current_storage(), now=now)
     delete_stale_rows(times=current_session_times(), now=now)
+    forget(retention=current_settings().analytics_retention, now=now)
     current_rates().sweep()
+    _tell(purged)
     log.info(
         "purged %d links (%d bytes) and %d partial uploads, swept %d orphan blobs",
         purged.links,
@@ -167,6 +184,17 @@ def purge_if_due() -> bool:
         purged.orphans,
     )
     return True
+
+
+def _tell(purged: Purged) -> None:
+    metering.count(metering.PURGE_RUNS, "completed")
+    for what, count in (
+        ("links", purged.links),
+        ("bytes", purged.size_bytes),
+        ("partial_uploads", purged.partial_uploads),
+        ("orphans", purged.orphans),
+    ):
+        metering.count(metering.PURGED, what, by=count)
 
 
 def _name() -> str:

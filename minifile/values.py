@@ -37,6 +37,19 @@ class DeliveryState(StrEnum):
     ABORTED = "aborted"
 
 
+class VisitKind(StrEnum):
+    """What happened on a link besides a download."""
+
+    OPENED = "opened"
+    PREVIEW = "preview"
+    BOT = "bot"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 (a word for what happened)
+    EXPIRED = "expired"
+    EXHAUSTED = "exhausted"
+    REVOKED = "revoked"
+    MADE = "made"
+
+
 class Role(StrEnum):
     """What a browser may do with a link."""
 
@@ -131,6 +144,21 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What analytics keeps of who came: by which program and system, from where."""
+
+    family: str | None = None
+    """Firefox, Chrome, curl."""
+    system: str | None = None
+    country: str | None = None
+    """By its two letters (ISO 3166)."""
+    referrer: str | None = None
+    """The host of another site that led here."""
+    address: str | None = None
+    """Only where the admin keeps addresses."""
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """Who is asking, as far as the core needs to know.
 
@@ -147,6 +175,9 @@ class Visitor:
     owner_token: str | None = None
     account: Account | None = None
     """The user who asks, where somebody is signed in or an API token came along."""
+    origin: Origin = Origin()
+    is_recorded: bool = True
+    """Whether analytics keeps anything of the visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,64 +240,6 @@ class LinkRecord:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class PartialRecord:
-    """A partial upload, as its row was read; the model says what each field is."""
-
-    id: int
-    upload_hash: str
-    bundle_hash: str | None
-    bundle_files: int | None
-    owner_hash: str | None
-    state: str
-    length: int | None
-    offset: int
-    concat: str | None
-    parts: str | None
-    filename: str
-    declared_type: str | None
-    metadata_text: str | None
-    lifetime_seconds: int | None
-    max_downloads: int | None
-    password_hash: str | None
-    note: str | None
-    storage_key: str
-    writer: str | None
-    content_type: str | None
-    sha256: str | None
-    crc32: int | None
-    created_at: datetime
-    expires_at: datetime
-    completed_at: datetime | None
-    link_id: int | None
-    owner_id: int | None = None
-    is_private: bool = False
-    custom_code: str | None = None
-    grant_to: str | None = None
-    recipients: str | None = None
-    file_request_id: int | None = None
-    sender_name: str | None = None
-
-    @property
-    def is_part(self) -> bool:
-        """Say whether it will be a part of another one, and never a file."""
-        return self.concat == "partial"
-
-    @property
-    def is_final(self) -> bool:
-        """Say whether it is made of parts."""
-        return self.parts is not None
-
-    @property
-    def is_full(self) -> bool:
-        """Say whether every byte is there."""
-        return self.length is not None and self.offset >= self.length
-
-    def is_expired(self, now: datetime) -> bool:
-        """Say whether it was left alone for too long; what belongs to a link was not."""
-        return self.state != PartialState.JOINED and self.expires_at <= now
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from minifile.services.webhooks import (
     send_test,
 )
 from minifile.web.addresses import see_other
-from minifile.web.current import utcnow
+from minifile.web.current import current_settings, utcnow
 from minifile.web.forms import answer_form
 from minifile.web.ids import read_id
 from minifile.web.notifying import Offer, boxes_of, offer_for_account
@@ -70,7 +70,11 @@ def add_webhook() -> Response:
     account, form = signed_in(), AddWebhookForm()
 
     def act() -> Response:
-        secret = create_webhook(account.id, form.url.data or "", now=utcnow())
+        secret = create_webhook(
+            *(account.id, form.url.data or ""),
+            allowed=current_settings().webhook_allowed_networks,
+            now=utcnow(),
+        )
         # In the answer itself: a flash would keep it in the cookie for a while.
         return make_response(_page(account, secret=secret), 201)
 

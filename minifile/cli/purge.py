@@ -5,12 +5,20 @@ from flask.cli import with_appcontext
 
 from minifile.cli.collector import spare_what_stays
 from minifile.identity import BY_SHELL
+from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leftovers import complete_left_full
 from minifile.services.purge import purge_expired
+from minifile.services.rollup import roll_up
 from minifile.services.stale_rows import delete_stale_rows
 from minifile.units import plural, size_in_words
-from minifile.web.current import current_session_times, current_storage, current_terms, utcnow
+from minifile.web.current import (
+    current_session_times,
+    current_settings,
+    current_storage,
+    current_terms,
+    utcnow,
+)
 
 
 @click.command("purge")
@@ -25,6 +33,8 @@ def purge() -> None:
     started_at = utcnow()
     complete_left_full(terms=current_terms(), now=utcnow)
     purged = purge_expired(storage=current_storage(), now=started_at)
+    roll_up(started_at)
+    forget(retention=current_settings().analytics_retention, now=started_at)
     note_purge(purged, started_at=started_at, via=BY_SHELL.via, now=utcnow())
     sample_usage(storage=current_storage(), now=utcnow())
     delete_stale_rows(times=current_session_times(), now=utcnow())

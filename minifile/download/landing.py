@@ -12,6 +12,7 @@ from minifile.services.previews import preview_kind
 from minifile.services.shared_with import owner_name
 from minifile.values import FileRecord, LinkRecord
 from minifile.web.addresses import download_path, file_path, short_link
+from minifile.web.current import current_instance
 from minifile.web.negotiate import is_preview
 
 # No link holds more digits of files.
@@ -49,6 +50,7 @@ def landing_page(reading: Reading) -> str:
         file_urls={each.id: file_path(link, each) for each in link.files},
         preview_numbers=_preview_numbers(link),
         is_owner=reading.is_owner,
+        keeps_addresses=current_instance().origins.keeps_addresses,
         shared_by=owner_name(link) if link.is_private and not reading.is_owner else None,
     )
 

@@ -4,11 +4,13 @@ from functools import partial
 
 from flask import Blueprint, Response, g, jsonify, make_response, render_template, request, url_for
 
+from minifile import metering
 from minifile.download import inline
 from minifile.download.bytes_answer import answer_archive, answer_file, answer_preview
 from minifile.download.landing import landing_page
+from minifile.download.recording import record_opened, record_refusal
 from minifile.download.submissions import answer_submissions
-from minifile.errors import LinkLocked
+from minifile.errors import LinkGone, LinkLocked
 from minifile.services.downloads import Reading, check_download, find_readable_link
 from minifile.services.links import find_file, find_open_link
 from minifile.services.unlocking import tries_left, unlock_link
@@ -21,12 +23,20 @@ from minifile.web.current import (
     public_url,
     utcnow,
 )
-from minifile.web.error_pages import status_of
+from minifile.web.error_pages import answer_refusal, status_of
 from minifile.web.negotiate import answer_format, is_command_line_tool, is_preview
 from minifile.web.qr import qr_code
 from minifile.web.unlocking import UnlockForm, answer_unlock, ask_by_basic
 
 bp = Blueprint("download", __name__)
+
+
+@bp.after_request
+def note_refusal(response: Response) -> Response:
+    """Tell of downloads that were refused, their pages too."""
+    if request.method == "GET" and 400 <= response.status_code < 500:
+        metering.count(metering.DOWNLOADS, "refused")
+    return response
 
 
 @bp.get("/<code:code>")
@@ -108,6 +118,13 @@ def ask_for_password(error: LinkLocked) -> Response:
     return ask_by_basic(error, "link password")
 
 
+@bp.errorhandler(LinkGone)
+def say_that_it_ended(error: LinkGone) -> Response:
+    """Answer as everywhere, and record that somebody came in vain."""
+    record_refusal(error)
+    return answer_refusal(error)
+
+
 def _reading(code: str) -> Reading:
     reading = find_readable_link(code, current_visitor(), rates=current_rates(), now=utcnow())
     g.link_id = reading.link.id
@@ -117,7 +134,9 @@ def _reading(code: str) -> Reading:
 def _landing_page(reading: Reading) -> Response:
     check_download(reading, now=utcnow())
     ensure_browser()
-    return make_response(landing_page(reading))
+    page = make_response(landing_page(reading))
+    record_opened(reading)
+    return page
 
 
 def _as_json(reading: Reading) -> Response:

@@ -25,7 +25,7 @@ def open_file_source(reading: Reading, file: FileRecord, span: Span) -> Source:
 def open_preview_source(reading: Reading, file: FileRecord, span: Span) -> Source:
     """Open a span of a file for its preview, which takes no slot and has no ticket."""
     storage = current_storage()
-    blob = open_preview(reading, file, span, storage=storage)
+    blob = open_preview(reading, file, span, storage=storage, now=utcnow())
     return file_source(file.id, blob, span, None, is_remote=not storage.has_files)
 
 

@@ -9,7 +9,7 @@ from minifile.download.markdown import render_markdown
 from minifile.services.downloads import Reading
 from minifile.services.previews import read_text
 from minifile.values import FileRecord
-from minifile.web.current import current_storage
+from minifile.web.current import current_storage, utcnow
 
 _MARKDOWN = (".md", ".markdown")
 
@@ -27,7 +27,7 @@ class ShownText:
 
 def shown_text(reading: Reading, file: FileRecord) -> ShownText:
     """Read and render the beginning of a text, and count the preview. Raises BlobMissing."""
-    preview = read_text(reading, file, storage=current_storage())
+    preview = read_text(reading, file, storage=current_storage(), now=utcnow())
     if preview.text is None:
         return ShownText(None, preview.is_whole)
     if preview.is_whole and file.filename.lower().endswith(_MARKDOWN):

@@ -1,8 +1,12 @@
 """What is refused of links that are there."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from minifile.errors.base import MinifileError, NotFound, Taken
+
+if TYPE_CHECKING:
+    from minifile.values import LinkRecord
 
 LOCKED = "This link has a password. Send it with HTTP Basic (curl -u :PASSWORD) or X-Link-Password."
 
@@ -25,7 +29,12 @@ class FileRemoved(NotFound):
 
 
 class LinkGone(MinifileError):
-    """The link exists but is no longer served."""
+    """The link exists but is no longer served.
+
+    `link` is the one that was asked for, where it was looked up in vain: for who records it.
+    """
+
+    link: "LinkRecord | None" = None
 
 
 class LinkExpired(LinkGone):

@@ -21,15 +21,18 @@ from minifile.models.removed_blob import RemovedBlob
 from minifile.models.report import BlockedDigest, Report
 from minifile.models.reservation import ANONYMOUS, DailyUpload, Reservation
 from minifile.models.slot import Slot
+from minifile.models.tally import Breakdown, SeenClient, Tally
 from minifile.models.used_code import UsedCode
 from minifile.models.user import User
 from minifile.models.user_session import UserSession
+from minifile.models.visit import Visit
 
 __all__ = [
     "ANONYMOUS",
     "ApiToken",
     "AuditEntry",
     "BlockedDigest",
+    "Breakdown",
     "BrowserAccess",
     "ClientSalt",
     "DailyUpload",
@@ -52,12 +55,15 @@ __all__ = [
     "Report",
     "RequestAccess",
     "Reservation",
+    "SeenClient",
     "Slot",
     "Submission",
     "Subscription",
+    "Tally",
     "UsageSample",
     "UsedCode",
     "User",
     "UserSession",
+    "Visit",
     "Webhook",
 ]

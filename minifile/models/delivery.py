@@ -18,6 +18,8 @@ class Delivery(Base):
     counts running responses and is void once `in_flight_until` is past (their process died).
     `handed_over_at` says when somebody else was last told to send bytes of it; whether they
     arrived is then not known, and such bytes are in neither `ranges` nor `bytes_sent`.
+    `bytes_arrived` is what the ranges cover; `resumes` counts responses that went on in the middle
+    when no other was running.
     """
 
     __tablename__ = "delivery"
@@ -40,3 +42,5 @@ class Delivery(Base):
     in_flight_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    bytes_arrived: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    resumes: Mapped[int] = mapped_column(server_default="0")

@@ -12,8 +12,10 @@ from minifile.models.types import Id, UtcDateTime
 class Slot(Base):
     """What the counter counts: within its slot a client may take every file of the link once.
 
-    `client` is a keyed hash, cleared when the slot ends; `requests` bounds how often a client
-    may come back; `completed_at` says that every file of the link has been delivered in it.
+    `client` is a keyed hash, cleared when the slot ends, and empty where clients can't be told
+    apart; `requests` bounds how often a client may come back; `completed_at` says that every file
+    of the link has been delivered in it. A slot ends in the transaction that adds it to the
+    tallies: what has no `ended_at` is not in them yet.
     """
 
     __tablename__ = "slot"
@@ -44,3 +46,11 @@ class Slot(Base):
     user_id: Mapped[int | None] = mapped_column(
         Id, ForeignKey("user_account.id", ondelete="SET NULL")
     )
+    # What analytics knows of who fetched; `visitor` is another keyed hash, gone with `client`.
+    visitor: Mapped[str | None] = mapped_column(String(32))
+    family: Mapped[str | None] = mapped_column(String(40))
+    system: Mapped[str | None] = mapped_column(String(40))
+    country: Mapped[str | None] = mapped_column(String(2))
+    referrer: Mapped[str | None] = mapped_column(String(253))
+    # Only where the admin has decided that addresses are kept.
+    address: Mapped[str | None] = mapped_column(String(45))

@@ -6,6 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 # SQLite counts up only what it knows as INTEGER, which has 64 bits there.
@@ -53,3 +56,21 @@ def _to_text(value: datetime | None) -> str | None:
 
 def _from_text(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+class quarter_of(FunctionElement[int]):  # noqa: N801 (it reads as the function that it is)
+    """The quarter of an hour that an instant lies in, counted from 1970."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(quarter_of, "sqlite")
+def _quarter_on_sqlite(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"(CAST(strftime('%s', {compiler.process(element.clauses, **kwargs)}) AS INTEGER) / 900)"
+
+
+@compiles(quarter_of, "postgresql")
+def _quarter_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    instant = compiler.process(element.clauses, **kwargs)
+    return f"CAST(floor(extract(epoch FROM {instant}) / 900) AS BIGINT)"

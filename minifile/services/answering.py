@@ -9,6 +9,7 @@ from minifile.errors import LinkGone, NotFound, QuotaExceeded
 from minifile.extensions import db
 from minifile.identity import Account, Scope
 from minifile.policy.file_requests import check_room
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, discard
 from minifile.services.request_rows import (
     RequestRecord,
@@ -18,7 +19,7 @@ from minifile.services.request_rows import (
 )
 from minifile.services.statements import reading
 from minifile.services.submission_rows import Sender
-from minifile.values import Limits, PartialRecord, PartialState, Visitor
+from minifile.values import Limits, PartialState, Visitor
 
 
 @dataclass(frozen=True, slots=True)

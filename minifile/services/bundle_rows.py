@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, select, update
 
 from minifile.models import PartialUpload
+from minifile.services.partial_record import PartialRecord
 from minifile.services.statements import Driver, Statement
-from minifile.values import PartialRecord, PartialState
+from minifile.values import PartialState
 
 _KEEP_BUNDLE = Statement(
     update(PartialUpload)

@@ -26,6 +26,7 @@ from minifile.services.joining import (
 )
 from minifile.services.new_links import commit_with_code
 from minifile.services.new_shares import Shares, find_shares
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, discard, mark_deleting, read_members
 from minifile.services.passwords import hash_password
 from minifile.services.rate_limits import UNKNOWN_CODES, UPLOADS
@@ -33,7 +34,7 @@ from minifile.services.records import read_made_link
 from minifile.services.request_rows import take_room
 from minifile.services.statements import Driver, reading
 from minifile.services.uploads import NewLink, check_options
-from minifile.values import Limits, PartialRecord, PartialState, UploadOptions, Visitor
+from minifile.values import Limits, PartialState, UploadOptions, Visitor
 
 
 def check_bundle(

@@ -51,6 +51,18 @@ def known_client_hashes(link_id: int, visitor: Visitor, now: datetime) -> list[s
     return [] if who is None else _hashes(link_id, who, _salts(now.date()))
 
 
+def visitor_hash(visitor: Visitor, now: datetime) -> str | None:
+    """Return the hash by which analytics tells clients apart for one day (UTC), on all links.
+
+    None for a visitor who can't be told from others. Makes no salt: `client_hashes` has.
+    """
+    who, salt = _identity(visitor), _salts(now.date()).get(now.date())
+    if who is None or salt is None:
+        return None
+    text = f"analytics\0{who}".encode("utf-8", "surrogatepass")
+    return hmac.new(salt, text, hashlib.sha256).hexdigest()[:32]
+
+
 def destroy_old_salts(now: datetime) -> None:
     """Delete the salts of all days before yesterday, within the caller's transaction."""
     yesterday = now.date() - timedelta(days=1)

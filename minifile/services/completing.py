@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
 
+from minifile import metering
 from minifile.errors import (
     BlobMissing,
     Conflict,
@@ -28,6 +29,7 @@ from minifile.services.digests import check_digest
 from minifile.services.holding import held
 from minifile.services.joining import Progress, join_if_due, link_of
 from minifile.services.new_links import commit_with_code
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import (
     Terms,
     claim_part,
@@ -40,7 +42,7 @@ from minifile.services.statements import Driver
 from minifile.services.storing import HEAD_BYTES
 from minifile.services.uploads import NewLink
 from minifile.storage import PartialBlob, Storage
-from minifile.values import PartialRecord, PartialState
+from minifile.values import PartialState
 
 _CHUNK_BYTES = 2**20
 
@@ -77,10 +79,16 @@ def complete(
         return join_if_due(driver, whole, code, terms=terms, now=now())
 
     made = commit_with_code(work, code_length=terms.limits.code_length)
-    if made is not None:
-        terms.rates.count(UPLOADS, address)
+    _count(row, made, address, terms)
     _delete_parts(row, terms.storage)
     return Progress(read_again(row.id) or known, made)
+
+
+def _count(row: PartialRecord, made: NewLink | None, address: str, terms: Terms) -> None:
+    if not row.is_part:
+        metering.count(metering.UPLOADS, "completed")
+    if made is not None:
+        terms.rates.count(UPLOADS, address)
 
 
 def continue_completing(

@@ -19,9 +19,11 @@ from minifile.extensions import write_transaction
 from minifile.models import Delivery, Link, Slot
 from minifile.policy.access import check_open
 from minifile.policy.counting import FileSpan, Start, is_in_flight
-from minifile.services.clients import client_hashes
+from minifile.services.clients import client_hashes, visitor_hash
 from minifile.services.commits import Work
+from minifile.services.download_notices import Told, told_of
 from minifile.services.slots import (
+    Fetcher,
     HeldSlot,
     find_held_slot,
     holds_slot,
@@ -60,7 +62,10 @@ _RESERVE = Statement(
 _RESERVE_MORE = Statement(
     update(Delivery)
     .where(Delivery.id == bindparam("delivery_id"))
-    .values(**given("bytes_reserved", "has_start", "in_flight", "in_flight_until"))
+    .values(
+        **given("bytes_reserved", "has_start", "in_flight", "in_flight_until"),
+        resumes=Delivery.resumes + bindparam("resumed"),
+    )
 )
 
 
@@ -73,6 +78,8 @@ class Ticket:
     parts: Sequence[FileSpan]
     downloads_left: int | None = None
     """How many downloads the link had left once this one was counted; None without a limit."""
+    told: Told | None = None
+    """Whom it is told to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +118,20 @@ def beginning(
     start = Start(fresh=fresh, by_cookie=visitor.browser is not None)
     # Of a private link its owner may know who fetched it.
     account = visitor.account if link.is_private else None
-    user_id = None if account is None else account.id
+    fetcher = Fetcher(
+        client=clients[0] if clients else None,
+        user_id=None if account is None else account.id,
+        visitor=visitor_hash(visitor, now) if visitor.is_recorded else None,
+        origin=visitor.origin,
+    )
+
+    told = told_of(link.owner_id, link.parent_id or link.id)
 
     def work(driver: Driver) -> Ticket:
         if not driver.holds_all_rows:
             _lock_open(driver, link.id, now)
         held = find_held_slot(driver, link.id, clients, parts, start, now)
-        client = clients[0] if clients else None
-        taken = None if held else take_slot(driver, link.id, client, lease, now, user_id=user_id)
+        taken = None if held else take_slot(driver, link.id, fetcher, lease, now)
         if taken is not None:
             slot_id, left = taken
             held = HeldSlot(slot_id)
@@ -131,7 +144,7 @@ def beginning(
             _COUNT_REQUEST.run(driver, slot_id=held.id)
         for part in parts:
             _reserve(driver, held, part, now)
-        return Ticket(link.id, held.id, parts, left)
+        return Ticket(link.id, held.id, parts, left, told)
 
     return work
 
@@ -192,7 +205,10 @@ def _reserve(driver: Driver, slot: HeldSlot, part: FileSpan, now: datetime) -> N
     reserved["bytes_reserved"] += had.bytes_reserved
     reserved["has_start"] |= had.has_start
     in_flight = (had.in_flight if is_alive else 0) + 1
-    _RESERVE_MORE.run(driver, delivery_id=had.id, in_flight=in_flight, **reserved)
+    goes_on = part.span.start > 0 and in_flight == 1 and had.completed_at is None
+    _RESERVE_MORE.run(
+        driver, delivery_id=had.id, in_flight=in_flight, resumed=int(goes_on), **reserved
+    )
 
 
 def _reserve_anew(

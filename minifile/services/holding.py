@@ -13,9 +13,10 @@ from datetime import datetime
 from minifile.codes import new_token
 from minifile.errors import BlobHeld, BlobMissing, NotFound, UploadHeld
 from minifile.services.orphans import keys_of_files
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, discard_lost, read_again, take
 from minifile.storage import PartialBlob
-from minifile.values import PartialRecord, PartialState
+from minifile.values import PartialState
 
 log = logging.getLogger("minifile")
 

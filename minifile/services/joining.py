@@ -22,13 +22,14 @@ from minifile.services.bundle_rows import count_complete
 from minifile.services.custom_codes import is_taken, take_code
 from minifile.services.new_links import insert_link
 from minifile.services.new_shares import Shares, insert_shares, read_shares
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, read_members
 from minifile.services.quotas import count_upload
 from minifile.services.records import read_made_link
 from minifile.services.statements import Driver, Statement, reading
 from minifile.services.submission_rows import Sender, hand_in
 from minifile.services.uploads import NewLink
-from minifile.values import FileRecord, LinkRecord, LinkState, PartialRecord, PartialState
+from minifile.values import FileRecord, LinkRecord, LinkState, PartialState
 
 _JOIN = Statement(
     update(PartialUpload)

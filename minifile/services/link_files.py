@@ -19,17 +19,21 @@ from minifile.policy.access import check_open
 from minifile.policy.limits import check_file_count, check_link_size
 from minifile.policy.names import number_equal_names
 from minifile.services.child_links import is_family, lock_children
+from minifile.services.counts import TallyScope
 from minifile.services.digests import check_digest_within
+from minifile.services.forgetting import delete_tallies
 from minifile.services.links import lock_link
 from minifile.services.new_links import FILE_VALUES
 from minifile.services.orphans import delete_blob
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.services.removals import delete_file
 from minifile.services.reservations import Reserved, reserving
+from minifile.services.rollup import roll_up_file
 from minifile.services.slots import IS_USED_DELIVERY
 from minifile.services.statements import driver_of
 from minifile.services.storing import Incoming, Rules, store_files
 from minifile.services.uploads import check_upload
+from minifile.services.visits import note_upload
 from minifile.storage import Batch, Storage
 from minifile.values import FileRecord, Limits, LinkRecord, Visitor
 
@@ -83,8 +87,10 @@ def remove_file(link: LinkRecord, file_id: int, *, storage: Storage, now: dateti
         if session.scalar(select(func.count()).where(File.link_id == row.id)) == 1:
             raise BadOption("A link needs a file, and this is its last. Revoke the link instead.")
         _keep_counted(session, file_id)
+        roll_up_file(session, file_id)
         key = file.storage_key
         is_unused = delete_file(session, file, storage=storage, now=now)
+    delete_tallies(TallyScope.FILE, [file_id])
     if is_unused:
         # What can't be deleted now is swept by the purge.
         delete_blob(key, storage)
@@ -119,7 +125,11 @@ def _insert(
         session.add_all(_row(row, last + at, file) for at, file in enumerate(added, start=1))
         _open_completed_slots(session, row)
         session.flush()
-        reserved.settle(driver_of(session), sum(file.size_bytes for file in added))
+        size_bytes = sum(file.size_bytes for file in added)
+        note_upload(
+            driver_of(session), row.id, links=0, files=len(added), size_bytes=size_bytes, now=now
+        )
+        reserved.settle(driver_of(session), size_bytes)
         # From here on a failed commit must not take the bytes: it may have happened.
         batch.keep()
     return added

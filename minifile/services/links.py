@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from minifile.errors import (
     BadOption,
+    LinkGone,
     LinkNotFound,
     LinkTakenDown,
     NotFound,
@@ -70,7 +71,11 @@ def find_open_link(code: str, visitor: Visitor, *, rates: RateLimits, now: datet
     if link is None:
         rates.count(UNKNOWN_CODES, visitor.rate_address)
         raise LinkNotFound
-    check_open(link, now)
+    try:
+        check_open(link, now)
+    except LinkGone as error:
+        error.link = link
+        raise
     return link
 
 

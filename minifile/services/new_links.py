@@ -17,6 +17,7 @@ from minifile.services.custom_codes import take_code
 from minifile.services.digests import check_digest_within
 from minifile.services.reservations import Reserved
 from minifile.services.statements import Driver, Statement, given
+from minifile.services.visits import note_upload
 from minifile.storage import Batch
 from minifile.values import FileRecord, LinkRecord, Role
 
@@ -128,6 +129,15 @@ def insert_link(driver: Driver, link: LinkRecord, owner_hash: str | None) -> Lin
     if owner_hash is not None:
         _INSERT_ACCESS.run(
             driver, browser_hash=owner_hash, link_id=link_id, created_at=link.created_at
+        )
+    if files:
+        # A child link has none: what it shows was uploaded with its parent.
+        note_upload(
+            *(driver, link_id),
+            links=1,
+            files=len(files),
+            size_bytes=link.size_bytes,
+            now=link.created_at,
         )
     return replace(link, id=link_id, files=files)
 

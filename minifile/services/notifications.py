@@ -47,11 +47,13 @@ def notify(
     link_id: int | None,
     payload: Mapping[str, Any],
     now: datetime,
+    due_at: datetime | None = None,
 ) -> bool:
     """Write down that something happened to a user's link, within the caller's transaction.
 
-    What has the key of something that was written is that, and stays once. Returns whether
-    anything was written. The payload must hold no secret and no address of a visitor.
+    It leaves at `due_at`, or at once. What has the key of something that was written is that, and
+    stays once. Returns whether anything was written. The payload must hold no secret and no
+    address of a visitor.
     """
     ways = _WAYS.run(driver, user_id=user_id, kind=kind, link_id=link_id)
     if not ways:
@@ -76,7 +78,7 @@ def notify(
             target=target_of(user_id, webhook_id),
             line=link_id or 0,
             state=HELD if is_held else PENDING,
-            next_at=now,
+            next_at=due_at or now,
         )
     return True
 

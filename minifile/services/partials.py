@@ -15,11 +15,12 @@ from minifile.policy.limits import check_link_size
 from minifile.services.bundle_rows import hold_bundle, keep_bundle, size_of, size_of_bundle
 from minifile.services.commits import commit
 from minifile.services.orphans import delete_blob
+from minifile.services.partial_record import PartialRecord
 from minifile.services.quotas import check_fits
 from minifile.services.rate_limits import UNKNOWN_CODES, RateLimits
 from minifile.services.statements import Driver, Row, Statement, given, reading
 from minifile.storage import Storage
-from minifile.values import Limits, PartialRecord, PartialState, Visitor
+from minifile.values import Limits, PartialState, Visitor
 
 _NAMES = [field.name for field in fields(PartialRecord)]
 _ROW = select(*(getattr(PartialUpload, name) for name in _NAMES))

@@ -1,6 +1,7 @@
 """Previews: a file shown on its landing page, counted apart from downloads."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
 from sqlalchemy import bindparam, update
@@ -12,12 +13,16 @@ from minifile.policy.previews import PreviewKind
 from minifile.services.commits import commit
 from minifile.services.downloads import Reading, noticing_removal
 from minifile.services.statements import Driver, Statement
+from minifile.services.visits import note_within
 from minifile.storage import Storage
 from minifile.storage.reading import read_up_to
-from minifile.values import FileRecord, LinkRecord, Span
+from minifile.values import FileRecord, LinkRecord, Span, VisitKind
 
 _COUNT = Statement(
-    update(Link).where(Link.id == bindparam("link_id")).values(preview_count=Link.preview_count + 1)
+    update(Link)
+    .where(Link.id == bindparam("link_id"))
+    .values(preview_count=Link.preview_count + 1)
+    .returning(Link.id)
 )
 
 
@@ -39,7 +44,9 @@ def preview_kind(link: LinkRecord, file: FileRecord) -> PreviewKind | None:
     return previews.preview_kind(file.filename, file.content_type, file.size_bytes)
 
 
-def open_preview(reading: Reading, file: FileRecord, span: Span, *, storage: Storage) -> BinaryIO:
+def open_preview(
+    reading: Reading, file: FileRecord, span: Span, *, storage: Storage, now: datetime
+) -> BinaryIO:
     """Open the blob for a preview and count it, unless it goes on in the middle.
 
     Takes no slot. Raises FileRemoved or BlobMissing before anything was counted.
@@ -48,14 +55,16 @@ def open_preview(reading: Reading, file: FileRecord, span: Span, *, storage: Sto
         blob = storage.open(file.storage_key, span)
     try:
         if span.start == 0:
-            count_preview(reading)
+            count_preview(reading, file, now=now)
     except BaseException:
         blob.close()
         raise
     return blob
 
 
-def read_text(reading: Reading, file: FileRecord, *, storage: Storage) -> TextPreview:
+def read_text(
+    reading: Reading, file: FileRecord, *, storage: Storage, now: datetime
+) -> TextPreview:
     """Read the beginning of a text for its landing page, and count the preview.
 
     Raises FileRemoved or BlobMissing before anything was counted.
@@ -68,16 +77,23 @@ def read_text(reading: Reading, file: FileRecord, *, storage: Storage) -> TextPr
     is_whole = file.size_bytes <= len(head)
     text = previews.decode_text(head, is_whole=is_whole)
     if text is not None:
-        count_preview(reading)
+        count_preview(reading, file, now=now)
     return TextPreview(text, is_whole)
 
 
-def count_preview(reading: Reading) -> None:
-    """Count a preview of the link; not the owner's. A power cut may undo it."""
+def count_preview(reading: Reading, file: FileRecord, *, now: datetime) -> None:
+    """Count a preview of one file of the link; not the owner's. A power cut may undo it."""
     if reading.is_owner:
         return
 
     def work(driver: Driver) -> None:
-        _COUNT.run(driver, link_id=reading.link.id)
+        counted, visitor = _COUNT.run(driver, link_id=reading.link.id), reading.visitor
+        # A link that was counted stays until the commit, so what is noted has one.
+        if counted and visitor.is_recorded:
+            note_within(
+                *(driver, reading.link.id, VisitKind.PREVIEW, visitor.origin),
+                file_id=file.id,
+                now=now,
+            )
 
     commit(work, durable=False)

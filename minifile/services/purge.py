@@ -30,9 +30,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from minifile.extensions import db, release_connection
-from minifile.models import BrowserAccess, Delivery, File, Grant, Link, PartialUpload, Slot
+from minifile.models import BrowserAccess, Delivery, File, Grant, Link, PartialUpload, Slot, Visit
 from minifile.services.clients import destroy_old_salts
+from minifile.services.counts import TallyScope
 from minifile.services.expiry import purge_partial_uploads
+from minifile.services.forgetting import delete_tallies
 from minifile.services.handovers import is_being_fetched
 from minifile.services.orphans import delete_blobs, sweep_orphans
 from minifile.services.pacing import (
@@ -44,6 +46,7 @@ from minifile.services.pacing import (
 )
 from minifile.services.removals import purge_removed_blobs
 from minifile.services.reservations import purge_reservations
+from minifile.services.rollup import end_slots, end_slots_of
 from minifile.storage import Storage
 from minifile.values import LinkState
 
@@ -70,8 +73,10 @@ def purge_expired(*, storage: Storage, now: datetime) -> Purged:
     A link that is being fetched (a mark younger than a minute) waits for the next run, and so does
     one that was handed over within the last minutes.
     """
-    gone = _delete_marked(_marked_batches(now), storage)
-    _end_slots(now)
+    gone = _delete_marked(_marked_batches(now), storage, now)
+    end_slots(now)
+    with unhurried_transaction():
+        destroy_old_salts(now)
     purge_removed_blobs(storage=storage, now=now)
     purge_reservations(now)
     partial_uploads = purge_partial_uploads(storage=storage, now=now)
@@ -86,14 +91,14 @@ def purge_at_once(wanted: ColumnElement[bool], *, storage: Storage, now: datetim
     """
     for ids in pages_until_gone(select(Link.id).where(wanted, Link.state != LinkState.DELETING)):
         _mark(ids, wanted, now)
-    return _delete_marked(_left_batches(wanted), storage)
+    return _delete_marked(_left_batches(wanted), storage, now)
 
 
-def _delete_marked(batches: Iterator[Sequence[int]], storage: Storage) -> Purged:
+def _delete_marked(batches: Iterator[Sequence[int]], storage: Storage, now: datetime) -> Purged:
     links = size_bytes = 0
     for ids in batches:
-        _delete_children(ids)
-        _delete_history(ids)
+        _delete_children(ids, now)
+        _delete_history(ids, now)
         size_bytes += _delete_files(ids, storage)
         links += _delete_links(ids)
     return Purged(links, size_bytes)
@@ -188,10 +193,10 @@ def _holding(links: Sequence[int], *, durable: bool = False) -> Iterator[Session
         yield session
 
 
-def _delete_children(links: Sequence[int]) -> None:
+def _delete_children(links: Sequence[int], now: datetime) -> None:
     """Delete the child links of marked links; they hold no file."""
     for children in pages_until_gone(select(Link.id).where(Link.parent_id.in_(links))):
-        _delete_history(children)
+        _delete_history(children, now)
         with _holding(children) as session:
             session.execute(
                 delete(Link)
@@ -200,14 +205,19 @@ def _delete_children(links: Sequence[int]) -> None:
             )
 
 
-def _delete_history(links: Sequence[int]) -> None:
-    """Delete what was counted on marked links, and who had access; no limit bounds how much."""
+def _delete_history(links: Sequence[int], now: datetime) -> None:
+    """Delete what was counted on marked links, and who had access; no limit bounds how much.
+
+    What the instance and its users keep of it is added up first.
+    """
+    end_slots_of(links, now)
     for slots in pages_until_gone(select(Slot.id).where(Slot.link_id.in_(links))):
         _delete_rows(links, Delivery.id, Delivery.slot_id.in_(slots))
         _delete_rows(links, Slot.id, Slot.id.in_(slots))
     _delete_rows(links, BrowserAccess.id, BrowserAccess.link_id.in_(links))
     _delete_rows(links, Grant.id, Grant.link_id.in_(links))
     _delete_rows(links, PartialUpload.id, PartialUpload.link_id.in_(links))
+    delete_tallies(TallyScope.LINK, links)
 
 
 def _delete_rows(
@@ -232,6 +242,7 @@ def _delete_files(links: Sequence[int], storage: Storage) -> int:
         with unhurried():
             keys = delete_blobs([file.storage_key for file in files], storage)
         gone = [file.id for file in files if file.storage_key in keys]
+        delete_tallies(TallyScope.FILE, gone)
         with _holding(links) as session:
             deleted = delete(File).where(File.id.in_(gone)).returning(File.size_bytes)
             size_bytes += sum(session.scalars(deleted))
@@ -246,23 +257,11 @@ def _page_of_files(links: Sequence[int], after_id: int) -> Sequence[Row[int, str
 
 
 def _delete_links(ids: Sequence[int]) -> int:
-    """Delete marked links that hold no file any more; return how many."""
-    is_empty = ~exists().where(File.link_id == Link.id)
+    """Delete marked links that hold no file any more; return how many.
+
+    One that somebody was refused just now waits for the next run, which adds that up first.
+    """
+    is_empty = ~exists().where(File.link_id == Link.id) & ~exists().where(Visit.link_id == Link.id)
     with _holding(ids) as session:
         gone = delete(Link).where(Link.id.in_(ids), is_closed(LinkState.DELETING), is_empty)
         return len(session.scalars(gone.returning(Link.id)).all())
-
-
-def _end_slots(now: datetime) -> None:
-    """End slots whose lease is over, and forget which client held them."""
-    over = select(Slot.id).where(Slot.ended_at.is_(None), Slot.ends_at <= now)
-    for page in pages_until_gone(over):
-        with unhurried_transaction() as session:
-            session.execute(
-                update(Slot)
-                .where(Slot.id.in_(page))
-                .values(client=None, ended_at=Slot.ends_at)
-                .execution_options(synchronize_session=False)
-            )
-    with unhurried_transaction():
-        destroy_old_salts(now)

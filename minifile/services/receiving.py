@@ -27,13 +27,14 @@ from minifile.services.checksums import Checksums
 from minifile.services.completing import complete, discarded_when_refused
 from minifile.services.holding import held
 from minifile.services.joining import Progress, link_of
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, find_partial, move
 from minifile.services.reservations import Reserved, reserving
 from minifile.services.running_sums import keep_sums, resume_sums
 from minifile.services.storing import HEAD_BYTES
 from minifile.services.takeover import Writing, freed, writing
 from minifile.storage import PartialBlob
-from minifile.values import Chunk, PartialRecord, PartialState, Visitor
+from minifile.values import Chunk, PartialState, Visitor
 
 # So much may be lost when the process dies in the middle of a request.
 _RECORD_EVERY = 32 * 2**20

@@ -19,6 +19,7 @@ from minifile.services.custom_codes import check_free
 from minifile.services.joining import Progress
 from minifile.services.new_links import noticing_deletion
 from minifile.services.new_shares import Shares, check_owned, find_shares
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, discard, find_partial, insert_partial
 from minifile.services.passwords import hash_password
 from minifile.services.quotas import check_fits
@@ -28,7 +29,7 @@ from minifile.services.statements import Driver, reading
 from minifile.services.takeover import freed
 from minifile.services.uploads import check_may_upload, check_options
 from minifile.services.whole import store_whole
-from minifile.values import PartialRecord, PartialState, UploadOptions, Visitor
+from minifile.values import PartialState, UploadOptions, Visitor
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from minifile.extensions import db
 from minifile.services.checksums import Checksums
-from minifile.values import PartialRecord
+from minifile.services.partial_record import PartialRecord
 
 # A few hundred bytes each.
 _AT_MOST = 2000

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, select, update
 
-from minifile.models import Delivery
+from minifile.models import Delivery, Slot
 from minifile.policy.counting import FileSpan, covers, merge
 from minifile.services.commits import Work
 from minifile.services.deliveries import Ticket, lock
+from minifile.services.download_notices import tell_of_download
 from minifile.services.slots import (
     HAD_COLUMNS,
     Had,
@@ -18,9 +19,14 @@ from minifile.services.slots import (
 from minifile.services.statements import Driver, Statement, given
 from minifile.values import Span
 
+# Of a slot that has ended nothing changes any more: it is in the tallies.
 _DELIVERY = Statement(
-    select(*HAD_COLUMNS).where(
-        Delivery.slot_id == bindparam("slot_id"), Delivery.file_id == bindparam("file_id")
+    select(*HAD_COLUMNS)
+    .join(Slot, Slot.id == Delivery.slot_id)
+    .where(
+        Delivery.slot_id == bindparam("slot_id"),
+        Delivery.file_id == bindparam("file_id"),
+        Slot.ended_at.is_(None),
     )
 )
 _SETTLE = Statement(
@@ -28,7 +34,8 @@ _SETTLE = Statement(
     .where(Delivery.id == bindparam("delivery_id"))
     .values(
         **given(
-            "ranges", "bytes_reserved", "bytes_sent", "in_flight", "in_flight_until", "completed_at"
+            *("ranges", "bytes_reserved", "bytes_sent", "bytes_arrived"),
+            *("in_flight", "in_flight_until", "completed_at"),
         )
     )
 )
@@ -46,6 +53,7 @@ _COMPLETE = Statement(
     .values(
         ranges=bindparam("ranges"),
         bytes_sent=bindparam("size_bytes"),
+        bytes_arrived=bindparam("size_bytes"),
         in_flight=0,
         in_flight_until=None,
         completed_at=bindparam("now"),
@@ -73,6 +81,8 @@ def ending(
             finish_if_complete(driver, ticket.link_id, ticket.slot_id, now)
         elif not any(sent.values()):
             give_back_if_unused(driver, ticket.link_id, ticket.slot_id)
+        if ticket.told is not None:
+            tell_of_download(driver, ticket.link_id, ticket.slot_id, ticket.told, now)
 
     return work
 
@@ -120,6 +130,7 @@ def _settle_row(
         ranges=ranges,
         bytes_reserved=had.bytes_reserved - (part.span.size_bytes - spent),
         bytes_sent=had.bytes_sent + spent,
+        bytes_arrived=sum(stop - start for start, stop in ranges),
         in_flight=in_flight,
         in_flight_until=had.in_flight_until if in_flight else None,
         completed_at=completed_at,

@@ -15,12 +15,15 @@ from minifile.models import Delivery, File, Link, Slot
 from minifile.policy.counting import MAX_REQUESTS, FileSpan, Start, may_join
 from minifile.services.clients import known_client_hashes
 from minifile.services.statements import Driver, Row, Statement, given, reading
-from minifile.values import LinkRecord, LinkState, Visitor, downloads_left
+from minifile.values import LinkRecord, LinkState, Origin, Visitor, downloads_left
 
 # How many slots of one client are looked at, the newest first. Behind one address there may be
 # many clients that are the same to us; what one of them did before must not slow the next down.
 _UNFINISHED = 64
 _FINISHED = 4
+
+# What is kept of who fetches, in columns of these names.
+WHO_FIELDS = tuple(Origin.__dataclass_fields__)
 
 # The columns of `Had`, in its order.
 HAD_COLUMNS = (
@@ -34,6 +37,17 @@ HAD_COLUMNS = (
     Delivery.in_flight_until,
     Delivery.completed_at,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Who takes a slot: the hash that finds it again, if any, and what analytics knows."""
+
+    client: str | None
+    user_id: int | None
+    """Where the sender may know who fetched."""
+    visitor: str | None
+    origin: Origin
 
 
 @dataclass(slots=True)
@@ -121,7 +135,9 @@ _COUNT = Statement(
 _TAKE = Statement(
     insert(Slot)
     .values(
-        **given("link_id", "client", "ends_at", "user_id"), started_at=bindparam("now"), requests=1
+        **given("link_id", "client", "ends_at", "user_id", *WHO_FIELDS, "visitor"),
+        started_at=bindparam("now"),
+        requests=1,
     )
     .returning(Slot.id)
 )
@@ -135,7 +151,10 @@ _IS_USED = Statement(
         or_(Slot.is_used, exists().where(Delivery.slot_id == Slot.id, IS_USED_DELIVERY)),
     )
 )
-_DELETE = Statement(delete(Slot).where(Slot.id == bindparam("slot_id")).returning(Slot.id))
+# One that has ended is in the tallies, and stays counted.
+_DELETE = Statement(
+    delete(Slot).where(Slot.id == bindparam("slot_id"), Slot.ended_at.is_(None)).returning(Slot.id)
+)
 _UNCOUNT = Statement(
     update(Link)
     .where(Link.id == bindparam("link_id"), Link.download_count > 0)
@@ -190,22 +209,32 @@ def find_held_slot(
 def take_slot(
     driver: Driver,
     link_id: int,
-    client: str | None,
+    fetcher: Fetcher,
     lease: timedelta,
     now: datetime,
-    *,
-    user_id: int | None,
 ) -> tuple[int, int | None] | None:
     """Take a new slot, if the link is open and has one left: check and count are one UPDATE.
 
-    `user_id` says who fetches, where the sender may know. Returns its id and how many downloads
-    are left, or None where nothing was taken.
+    Returns its id and how many downloads are left, or None where nothing was taken.
     """
     counted = _COUNT.run(driver, link_id=link_id, now=now)
     if not counted:
         return None
+    origin = fetcher.origin
     taken = _TAKE.run(
-        driver, link_id=link_id, client=client, now=now, ends_at=now + lease, user_id=user_id
+        driver,
+        link_id=link_id,
+        # An open slot has one, be it empty: so the index finds them.
+        client=fetcher.client or "",
+        now=now,
+        ends_at=now + lease,
+        user_id=fetcher.user_id,
+        visitor=fetcher.visitor,
+        family=origin.family,
+        system=origin.system,
+        country=origin.country,
+        referrer=origin.referrer,
+        address=origin.address,
     )
     return taken[0][0], downloads_left(*counted[0])
 

@@ -17,6 +17,7 @@ from minifile.services.records import read_made_link
 from minifile.services.request_rows import RequestRecord, hold_request
 from minifile.services.statements import Driver, Statement, given
 from minifile.services.told_files import told_files
+from minifile.services.visits import note_upload
 from minifile.values import FileRecord, Limits, LinkRecord, LinkState
 
 _MINE = Statement(
@@ -203,6 +204,8 @@ def _add(
         insert_file(driver, link.id, last + at, replace(file, filename=name, created_at=now))
         for at, (file, name) in enumerate(zip(draft.files, names, strict=True), start=1)
     ]
+    size_bytes = sum(file.size_bytes for file in added)
+    note_upload(driver, link.id, links=0, files=len(added), size_bytes=size_bytes, now=now)
     _REOPEN.run(driver, link=link.id)
     _SAY_MORE.run(driver, submission_id=own.id, new_name=sender.name, new_message=sender.message)
     whole = replace(link, files=[*link.files, *added])

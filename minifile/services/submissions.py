@@ -16,6 +16,7 @@ from minifile.services.bundle_rows import hold_bundle
 from minifile.services.bundles import complete_what_is_full, members_of, ready_among
 from minifile.services.joining import LinkOptions, make_link, options_of_bundle
 from minifile.services.new_links import commit_with_code
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, discard, mark_deleting, read_members
 from minifile.services.rate_limits import UPLOADS, RateLimits
 from minifile.services.records import read_made_link
@@ -31,7 +32,6 @@ from minifile.values import (
     Limits,
     LinkRecord,
     LinkState,
-    PartialRecord,
     PartialState,
     Visitor,
 )

@@ -19,10 +19,10 @@ from minifile.errors import UploadHeld
 from minifile.extensions import DATABASE_UNAVAILABLE, db, first_line
 from minifile.models import PartialUpload
 from minifile.services.commits import commit
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import read_again
 from minifile.services.statements import Statement, reading
 from minifile.storage import Storage
-from minifile.values import PartialRecord
 
 log = logging.getLogger("minifile")
 

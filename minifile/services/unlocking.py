@@ -10,7 +10,8 @@ from minifile.services import ownership
 from minifile.services.passwords import is_remembered, remember_success, verify_password
 from minifile.services.rate_limits import WRONG_PASSWORDS, WRONG_PASSWORDS_LINK, RateLimits
 from minifile.services.slots import holds_slot
-from minifile.values import LinkRecord, Visitor
+from minifile.services.visits import note_visit
+from minifile.values import LinkRecord, VisitKind, Visitor
 
 # A hundred guesses that come at once must not all be judged before the first is counted.
 _one_at_a_time = threading.Lock()
@@ -68,8 +69,11 @@ def try_password(
         rates.check(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
         if not is_fetching:
             rates.check(WRONG_PASSWORDS_LINK, str(link.id))
-        if not verify_password(link.password_hash, password):
+        is_right = verify_password(link.password_hash, password)
+        if not is_right:
             rates.count(WRONG_PASSWORDS, str(link.id), visitor.rate_address)
             rates.count(WRONG_PASSWORDS_LINK, str(link.id))
-            raise WrongPassword
+    if not is_right:
+        note_visit(link.id, VisitKind.WRONG_PASSWORD, visitor, now=now)
+        raise WrongPassword
     remember_success(link.password_hash, password, client, now)

@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import new as new_digest
 
+from minifile import metering
 from minifile.errors import ChecksumMismatch
 from minifile.services.bundle_rows import BundleSize
 from minifile.services.bundles import enter
 from minifile.services.joining import Progress, join_if_due
 from minifile.services.new_links import commit_with_code
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import Terms, insert_partial
 from minifile.services.quotas import check_fits
 from minifile.services.rate_limits import UPLOADS
@@ -20,7 +22,7 @@ from minifile.services.receiving import Part
 from minifile.services.reservations import reserving
 from minifile.services.statements import Driver
 from minifile.services.storing import Incoming, Rules, store_file
-from minifile.values import Chunk, PartialRecord, PartialState, Visitor
+from minifile.values import Chunk, PartialState, Visitor
 
 
 def store_whole(
@@ -63,6 +65,7 @@ def store_whole(
 
         progress = commit_with_code(work, code_length=terms.limits.code_length)
         reserved.is_settled = True
+    metering.count(metering.UPLOADS, "completed")
     if progress.made is not None:
         terms.rates.count(UPLOADS, visitor.rate_address)
     return progress

@@ -18,6 +18,7 @@ from minifile.services.allowances import limits_of
 from minifile.services.api_tokens import PREFIX, account_of_token
 from minifile.services.clients import network_of
 from minifile.services.oidc_provider import Provider
+from minifile.services.origins import Origins
 from minifile.services.ownership import check_scope
 from minifile.services.partials import Terms
 from minifile.services.rate_limits import RateLimits
@@ -39,6 +40,7 @@ class Instance:
     rates: RateLimits
     migrations: Path
     transfers: Transfers
+    origins: Origins
     oidc: Provider | None = None
     """Where users sign in by OpenID Connect, if anywhere."""
 
@@ -217,15 +219,23 @@ def is_behind_unknown_proxy() -> bool:
 
 
 def _visitor(browser: str | None, owner_token: str | None, account: Account | None) -> Visitor:
-    address = request.remote_addr or ""
+    address = None if is_behind_unknown_proxy() else request.remote_addr or ""
+    agent, origins = request.headers.get("User-Agent", ""), current_instance().origins
     return Visitor(
         browser=browser,
-        address=None if is_behind_unknown_proxy() else address,
+        address=address,
         rate_address=visitor_network(),
-        user_agent=request.headers.get("User-Agent", ""),
+        user_agent=agent,
         password=_given_password(),
         owner_token=owner_token,
         account=account,
+        origin=origins.read(
+            agent,
+            address=address,
+            referrer=request.headers.get("Referer"),
+            own=(request.host, current_settings().public_url),
+        ),
+        is_recorded=origins.is_on,
     )
 
 

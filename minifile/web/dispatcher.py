@@ -12,6 +12,7 @@ from flask import Flask
 from minifile.extensions import DATABASE_UNAVAILABLE, db, first_line
 from minifile.services.dispatching import Answer, Claimed, Outcome, claim_due, settle
 from minifile.web.mail_channel import send_by_mail
+from minifile.web.webhook_channel import send_by_webhook
 
 log = logging.getLogger("minifile")
 
@@ -22,7 +23,7 @@ MAIL = "mail"
 WEBHOOK = "webhook"
 
 Send = Callable[..., Answer]
-SENDERS: Mapping[str, Send] = {MAIL: send_by_mail}
+SENDERS: Mapping[str, Send] = {MAIL: send_by_mail, WEBHOOK: send_by_webhook}
 
 
 class Dispatcher:

@@ -19,11 +19,12 @@ from minifile.models import Link
 from minifile.services.bundles import finish_bundle
 from minifile.services.joining import Progress, make_link, options_of
 from minifile.services.new_links import commit_with_code
+from minifile.services.partial_record import PartialRecord
 from minifile.services.partials import discard, find_partial
 from minifile.services.receiving import Part, receive, receive_part
 from minifile.services.resumable import Begun
 from minifile.storage.appending import LocalPartialBlob
-from minifile.values import PartialRecord, UploadOptions
+from minifile.values import UploadOptions
 
 
 def stale(app: Flask, begun: Begun) -> PartialRecord:

@@ -87,8 +87,8 @@ def test_slots_end_in_small_transactions(here: Flask, storage: Storage):
     with rows_changed() as changed:
         purge_expired(storage=storage, now=NOW + DAY)
 
-    assert max(changed) == ROWS
-    assert sum(changed) == 2 * ROWS + 1
+    assert max(changed) <= ROWS
+    assert sum(changed) > 2 * ROWS
 
 
 def test_a_popular_link_goes_with_all_that_was_counted(everywhere: Flask):

@@ -1,0 +1,204 @@
+"""What is not in the tallies yet: slots that have not ended, and visits; by quarter of an hour."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
+
+from minifile.extensions import db
+from minifile.models import Delivery, File, Link, SeenClient, Slot, Visit
+from minifile.models.types import quarter_of
+from minifile.services.counts import Counts, Subject, TallyScope
+from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
+from minifile.services.rollup import visit_counters
+from minifile.values import VisitKind
+
+
+def pending_counts(subject: Subject, *, now: datetime) -> dict[int, Counts]:
+    """Return what open slots and visits add to the counters of a subject, by quarter."""
+    found: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for quarter, counters in (
+        *_slots(subject, now),
+        *_deliveries(subject, now),
+        *_clients(subject),
+        *_visits(subject),
+    ):
+        for name, count in counters.items():
+            found[quarter][name] += count
+    return {quarter: Counts(**counters) for quarter, counters in found.items()}
+
+
+def pending_by_link(owner_id: int | None, *, now: datetime) -> dict[tuple[int, int], Counts]:
+    """Return the same of all links, or of a user's, by link and quarter; without clients."""
+    found: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    subject = Subject(TallyScope.ALL) if owner_id is None else Subject(TallyScope.USER, owner_id)
+    for query in (_slot_query(subject, now, FAMILY), _delivery_query(subject, now, FAMILY)):
+        for row in db.session.execute(query).mappings():
+            counters = found[row["subject"], row["quarter"]]
+            for name, count in row.items():
+                if name not in ("subject", "quarter"):
+                    counters[name] += int(count or 0)
+    return {key: Counts(**counters) for key, counters in found.items()}
+
+
+def pending_shares(
+    subject: Subject, kind: str, first: int, stop: int
+) -> Iterator[tuple[str, int, int]]:
+    """Yield value, downloads and opened pages of open slots and visits within some quarters."""
+    if subject.scope is TallyScope.FILE:
+        return
+    at, column = quarter_of(Slot.started_at), getattr(Slot, kind)
+    slots = (
+        select(column, func.count())
+        .join(Link, Link.id == Slot.link_id)
+        .where(_is_of(subject), _IS_OPEN, column.is_not(None), at >= first, at < stop)
+        .group_by(column)
+    )
+    for value, count in db.session.execute(slots):
+        yield value, count, 0
+    at, column = quarter_of(Visit.at), getattr(Visit, kind)
+    visits = (
+        select(column, func.count())
+        .join(Link, Link.id == Visit.link_id)
+        .where(_is_of(subject), Visit.kind == VisitKind.OPENED, column.is_not(None))
+        .where(at >= first, at < stop)
+        .group_by(column)
+    )
+    for value, count in db.session.execute(visits):
+        yield value, 0, count
+
+
+# The second half says it as the index of slots by link and client has it.
+_IS_OPEN = and_(Slot.ended_at.is_(None), Slot.client.is_not(None))
+
+
+def _is_of(subject: Subject) -> ColumnElement[bool]:
+    """Ask of links whether they are the subject's."""
+    if subject.scope is TallyScope.LINK:
+        return or_(Link.id == subject.id, Link.parent_id == subject.id)
+    if subject.scope is TallyScope.FILE:
+        link = select(File.link_id).where(File.id == subject.id).scalar_subquery()
+        return or_(Link.id == link, Link.parent_id == link)
+    return Link.owner_id == subject.id if subject.scope is TallyScope.USER else true()
+
+
+def _slots(subject: Subject, now: datetime) -> Iterator[tuple[int, Mapping[str, int]]]:
+    if subject.scope is TallyScope.FILE:
+        return iter(())
+    return _rows(_slot_query(subject, now, None))
+
+
+def _slot_query(subject: Subject, now: datetime, by: Any) -> Select[Any]:
+    is_fetching = exists().where(Delivery.slot_id == Slot.id, _is_fetching(now))
+    columns: dict[str, SQLColumnExpression[Any]] = {
+        **slot_columns(),
+        "downloads_fetching": case((and_(Slot.completed_at.is_(None), is_fetching), 1), else_=0),
+    }
+    query = (
+        select(func.count().label("downloads"), *_sums(columns))
+        .select_from(Slot)
+        .join(Link, Link.id == Slot.link_id)
+        .where(_is_of(subject), _IS_OPEN)
+    )
+    return _grouped(query, quarter_of(Slot.started_at), by)
+
+
+def _deliveries(subject: Subject, now: datetime) -> Iterator[tuple[int, Mapping[str, int]]]:
+    return _rows(_delivery_query(subject, now, None))
+
+
+def _delivery_query(subject: Subject, now: datetime, by: Any) -> Select[Any]:
+    is_fetching = and_(Delivery.completed_at.is_(None), _is_fetching(now))
+    columns: dict[str, SQLColumnExpression[Any]] = {
+        **delivery_columns(),
+        "fetching": case((is_fetching, 1), else_=0),
+    }
+    query = (
+        select(func.count().label("deliveries"), *_sums(columns))
+        .select_from(Slot)
+        .join(Link, Link.id == Slot.link_id)
+        .join(Delivery, Delivery.slot_id == Slot.id)
+        .join(File, File.id == Delivery.file_id)
+        .where(_is_of(subject), _IS_OPEN, IS_BEGUN, _is_file(subject))
+    )
+    return _grouped(query, quarter_of(Delivery.started_at), by)
+
+
+def _clients(subject: Subject) -> Iterator[tuple[int, Mapping[str, int]]]:
+    """Yield the clients that are not among those that were seen, where each came first."""
+    if subject.scope not in (TallyScope.LINK, TallyScope.FILE):
+        return
+    started_at = Slot.started_at if subject.scope is TallyScope.LINK else Delivery.started_at
+    is_known = exists().where(
+        SeenClient.scope == subject.scope.value,
+        SeenClient.subject_id == subject.id,
+        SeenClient.visitor == Slot.visitor,
+    )
+    first = (
+        select(quarter_of(func.min(started_at)).label("quarter"))
+        .select_from(Slot)
+        .join(Link, Link.id == Slot.link_id)
+        .where(_is_of(subject), _IS_OPEN, Slot.visitor.is_not(None), ~is_known)
+        .group_by(Slot.visitor)
+    )
+    if subject.scope is TallyScope.FILE:
+        first = first.join(Delivery, Delivery.slot_id == Slot.id).where(IS_BEGUN, _is_file(subject))
+    for quarter in db.session.scalars(first):
+        yield quarter, {"clients": 1}
+
+
+def _visits(subject: Subject) -> Iterator[tuple[int, Mapping[str, int]]]:
+    sums = [
+        func.sum(each).label(each.name) for each in (Visit.links, Visit.files, Visit.size_bytes)
+    ]
+    quarter = quarter_of(Visit.at).label("quarter")
+    query = (
+        select(quarter, Visit.kind, func.count().label("visits"), *sums)
+        .join(Link, Link.id == Visit.link_id)
+        .where(_is_of(subject))
+        .group_by(quarter, Visit.kind)
+    )
+    if subject.scope is TallyScope.FILE:
+        query = query.where(Visit.file_id == subject.id)
+    for row in db.session.execute(query).all():
+        one = visit_counters(row.kind, int(row.links), int(row.files), int(row.size_bytes))
+        # What was uploaded is a sum by itself; of the rest each visit counts one.
+        times = 1 if row.kind == VisitKind.MADE else row.visits
+        yield row.quarter, {name: value * times for name, value in one.items()}
+
+
+def _is_file(subject: Subject) -> ColumnElement[bool]:
+    return Delivery.file_id == subject.id if subject.scope is TallyScope.FILE else true()
+
+
+def _is_fetching(now: datetime) -> ColumnElement[bool]:
+    return and_(Delivery.in_flight > 0, Delivery.in_flight_until > now)
+
+
+def _sums(columns: Mapping[str, SQLColumnExpression[Any]]) -> list[Any]:
+    return [func.coalesce(func.sum(column), 0).label(name) for name, column in columns.items()]
+
+
+def _grouped(query: Select[Any], quarter: Any, by: Any) -> Select[Any]:
+    at = quarter.label("quarter")
+    if by is None:
+        return query.add_columns(at).group_by(at)
+    return query.add_columns(at, by.label("subject")).group_by(at, by)
+
+
+def _rows(query: Select[Any]) -> Iterator[tuple[int, Mapping[str, int]]]:
+    for row in db.session.execute(query).mappings():
+        yield row["quarter"], {name: int(row[name]) for name in row if name != "quarter"}
