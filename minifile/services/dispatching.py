@@ -151,6 +151,8 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
             earlier.target == Dispatch.target,
             earlier.line == Dispatch.line,
             earlier.state == PENDING,
+            # One that waits for what comes of its download holds up nobody.
+            or_(earlier.attempts > 0, earlier.next_at <= now),
             earlier.id < Dispatch.id,
         ),
         ~exists().where(

@@ -155,24 +155,20 @@ def send_to_webhook(claimed: Claimed, sending: Sending, *, now: datetime) -> Ans
 
 def _read(claimed: Claimed) -> tuple[Webhook, Notification] | None:
     """Return both rows, read and let go of; None where nothing is to be sent any more."""
-    row = db.session.execute(
-        select(Webhook, Notification)
+    webhook = db.session.scalar(
+        select(Webhook)
         .join(User, User.id == Webhook.user_id)
         .where(
             Webhook.id == claimed.webhook_id,
-            Notification.id == claimed.notification_id,
             Webhook.disabled_at.is_(None),
             User.disabled_at.is_(None),
         )
-    ).first()
-    if row is None:
-        release_connection()
-        return None
-    webhook, notification = row
+    )
+    notification = db.session.get(Notification, claimed.notification_id)
     # No connection is held while somebody is waited for.
     db.session.expunge_all()
     release_connection()
-    return webhook, notification
+    return None if webhook is None or notification is None else (webhook, notification)
 
 
 def _body(notification: Notification, public_url: str | None) -> bytes:
