@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from datetime import timedelta
 
+from apscheduler.events import EVENT_SCHEDULER_SHUTDOWN
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
@@ -18,6 +19,7 @@ from minifile import metering
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
 from minifile.services.daily_mails import gather_daily_mails
+from minifile.services.dispatching import delete_old_notifications
 from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
@@ -62,6 +64,7 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
     _add(scheduler, WRITE_BACK, _WRITE_BACK_EVERY, _run_write_back, app)
     _add(scheduler, LOOKING, _ASK_EVERY, _run_looking, app)
     _add(scheduler, DISPATCHING, _DISPATCH_EVERY, _run_dispatching, app, dispatcher)
+    scheduler.add_listener(lambda _: dispatcher.stop(), EVENT_SCHEDULER_SHUTDOWN)
     scheduler.start()
     return scheduler
 
@@ -174,6 +177,7 @@ def purge_if_due() -> bool:
     sample_usage(storage=current_storage(), now=now)
     delete_stale_rows(times=current_session_times(), now=now)
     forget(retention=current_settings().analytics_retention, now=now)
+    delete_old_notifications(now - current_settings().notification_retention)
     current_rates().sweep()
     _tell(purged)
     log.info(

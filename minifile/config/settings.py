@@ -106,6 +106,8 @@ class Settings(BaseModel):
     country_file: Path | None = None
     # How long single downloads are told of in analytics; what they add up to stays.
     analytics_retention: Grace = timedelta(days=30)
+    # How long what was sent of notifications stands in the log.
+    notification_retention: Duration = timedelta(days=30)
     # How long a client may come back to a download it began.
     delivery_lease: Duration = Field(default=timedelta(hours=24), le=timedelta(hours=24))
     # How long a resumable upload that nobody goes on with is kept.

@@ -8,6 +8,8 @@ from sqlalchemy import func, select
 
 from minifile.extensions import db, release_connection
 from minifile.models import Dispatch, Link, Notification, Webhook
+from minifile.services.dispatching import FAILED
+from minifile.services.notifications import PENDING
 
 PAGE = 50
 
@@ -60,13 +62,17 @@ def list_dispatches(user_id: int, *, page: int = 1) -> Sequence[DispatchRecord]:
 
 def look_at_outbox() -> Outbox:
     """Return how many dispatches wait or have failed, and how old the oldest is."""
-    counts = dict(
-        db.session.execute(select(Dispatch.state, func.count()).group_by(Dispatch.state)).all()
-    )
-    oldest = db.session.scalar(
+    failed = select(func.count()).where(Dispatch.state == FAILED)
+    oldest = (
         select(func.min(Notification.at))
         .join(Dispatch, Dispatch.notification_id == Notification.id)
-        .where(Dispatch.state == "pending")
+        .where(Dispatch.state == PENDING)
     )
+    outbox = Outbox(count_waiting(), db.session.scalar(failed) or 0, db.session.scalar(oldest))
     release_connection()
-    return Outbox(counts.get("pending", 0), counts.get("failed", 0), oldest)
+    return outbox
+
+
+def count_waiting() -> int:
+    """Return how many dispatches wait to be sent."""
+    return db.session.scalar(select(func.count()).where(Dispatch.state == PENDING)) or 0

@@ -13,6 +13,7 @@ from sqlalchemy import case, func, select
 from minifile.errors import StorageUnavailable
 from minifile.extensions import db, release_connection
 from minifile.models import File, Lease, PartialUpload, RemovedBlob, Reservation, User
+from minifile.services.dispatch_log import count_waiting
 from minifile.services.history import RunRecord, list_purges
 from minifile.services.usage import add_up, count_standings, one_if
 from minifile.storage import Storage
@@ -86,7 +87,11 @@ def _free_bytes(storage: Storage) -> int | None:
 
 def _queues() -> dict[str, int]:
     """Return how much waits in the database, by queue: whatever has a queue there adds it here."""
-    return {"removed_blobs": db.session.scalar(select(func.count()).select_from(RemovedBlob)) or 0}
+    removed = select(func.count()).select_from(RemovedBlob)
+    return {
+        "removed_blobs": db.session.scalar(removed) or 0,
+        "notifications": count_waiting(),
+    }
 
 
 def _leases() -> list[LeaseRecord]:
