@@ -1,16 +1,21 @@
 """Notifications in a browser: chosen, sent, switched off; and what their pages look like."""
 
+import hashlib
+import hmac
 from collections.abc import Callable, Iterator
-from mailbox import Mailbox, mail_server
+from mailbox import Mailbox, mail_server, text_of
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from conftest import RunningServer
-from e2e.acting import write
+from e2e.acting import upload, write
 from e2e.conftest import OpenPage, keep_screenshot, violations
 from e2e.people import make_user, sign_in
 from e2e.test_pages import LOOK_AT_PAGE, LOOKS, Documents, unseen_focus
 from playwright.sync_api import Page
+from services.test_webhooks import receiving
+from wire import curl, eventually
 
 pytestmark = pytest.mark.browser
 
@@ -29,9 +34,51 @@ def server(start_server: Callable[..., RunningServer], mailbox: Mailbox) -> Runn
     server = start_server(
         *("--workers", "1", "--threads", "32"),
         mail_url=mailbox.url, mail_from="minifile@example.org", public_url=SITE,
+        webhook_allowed_networks="127.0.0.0/8",
     )  # fmt: skip
     make_user(server, "Alice", "--admin", "--email", "alice@example.org")
     return server
+
+
+def test_a_download_is_told_by_mail_and_webhook_until_the_mail_s_address_ends_it(
+    server: RunningServer, mailbox: Mailbox, open_page: OpenPage, tmp_path: Path
+):
+    page, stranger = open_page(java_script_enabled=False), open_page(java_script_enabled=False)
+    with receiving() as receiver:
+        sign_in(page, server, "Alice")
+        page.goto(f"{server.url}/account/notifications")
+        page.get_by_label("Address", exact=True).fill(receiver.url)
+        page.get_by_role("button", name="Add a webhook").click()
+        secret = page.get_by_label("Secret of the webhook").input_value()
+        upload(page, server.url, [write(tmp_path, "photo.jpg", b"alpha")])
+        code = page.get_by_label("Short link", exact=True).input_value().rpartition("/")[2]
+        page.locator("summary", has_text="Notify me").click()
+        for way in ("By mail", "Webhook 1: 127.0.0.1"):
+            page.get_by_role("group", name="Every download").get_by_label(way).check()
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_text("Saved.").wait_for()
+
+        assert curl(f"{server.url}/{code}").stdout == "alpha"
+        mail = mailbox.only()
+        eventually(lambda: receiver.got)
+
+        headers, body = receiver.got[0]
+        assert (receiver.names, receiver.events[0]["kind"]) == (["photo.jpg"], "download")
+        signed = f"{headers['X-Minifile-Timestamp']}.".encode() + body
+        expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+        assert headers["X-Minifile-Signature"] == f"v1={expected}"
+        assert f"{SITE}/{code}" in text_of(mail)
+        page.goto(f"{server.url}/account/notifications/log")
+        assert page.get_by_text("sent", exact=True).count() == 2
+
+        path = urlsplit(mail["List-Unsubscribe"].strip("<>")).path
+        stranger.goto(server.url + path)
+        stranger.get_by_text("every download, for one link: photo.jpg").wait_for()
+        stranger.get_by_role("button", name="Switch off").click()
+        stranger.get_by_role("heading", name="Switched off").wait_for()
+        curl(f"{server.url}/{code}")
+        eventually(lambda: len(receiver.got) == 2)
+    assert len(mailbox.mails) == 1
 
 
 def test_every_page_about_notifications_is_accessible_and_fits(
