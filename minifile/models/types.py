@@ -67,7 +67,9 @@ class quarter_of(FunctionElement[int]):  # noqa: N801 (it reads as the function 
 
 @compiles(quarter_of, "sqlite")
 def _quarter_on_sqlite(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"(CAST(strftime('%s', {compiler.process(element.clauses, **kwargs)}) AS INTEGER) / 900)"
+    # Without the fraction: it counts in milliseconds, and .999999 would be the next second.
+    instant = f"substr({compiler.process(element.clauses, **kwargs)}, 1, 19)"
+    return f"(CAST(strftime('%s', {instant}) AS INTEGER) / 900)"
 
 
 @compiles(quarter_of, "postgresql")
