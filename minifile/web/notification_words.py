@@ -213,11 +213,15 @@ def _came_of(told: Told) -> list[tuple[str, str]]:
         facts.append(("Outcome", "completed"))
     elif isinstance(done, int) and count > 1:
         facts.append(("Outcome", f"{done:,} of {plural(count, 'file')} completed"))
+    elif said.get("outcome") == "fetching":
+        facts.append(("Outcome", "still being fetched"))
     elif "outcome" in said:
         facts.append(("Outcome", "not completed"))
     sent = said.get("bytes_sent")
     if isinstance(sent, int):
         facts.append(("Sent", size_in_words(sent)))
+    if said.get("recipient"):
+        facts.append(("Recipient", one_line(said["recipient"])))
     if said.get("family"):
         facts.append(("With", one_line(said["family"], 40)))
     counted, most = said.get("download_count"), said.get("max_downloads")
