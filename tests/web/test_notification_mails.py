@@ -26,7 +26,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "submission": {**FILES, "title": "Photos", "sender_name": "Bob", "request_code": "abcdefghij"},
     "quota": {"used_bytes": 95 * 2**20, "quota_bytes": 100 * 2**20},
     "report": {"reason": "malware"},
-}
+}  # fmt: skip
 WHOM = "alice@example.org"
 
 
