@@ -66,7 +66,7 @@ pins: | $(BIN)/python ## Remake requirements/*.txt from pyproject.toml, keeping 
 	$(COMPILE) --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/run.txt
-	$(COMPILE) --extra postgres --extra s3 --extra gcs --extra redis --extra oidc --extra analytics --constraint requirements/dev.txt \
+	$(COMPILE) --extra postgres --extra s3 --extra gcs --extra redis --extra oidc --extra analytics --extra metrics --constraint requirements/dev.txt \
 		--output-file requirements/engines.txt
 	printf 'swift\nkeystonemiddleware\n' | $(BIN)/uv pip compile - --quiet $(UPGRADE) --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --no-config --output-file requirements/swift.txt

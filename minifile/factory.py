@@ -7,11 +7,23 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
-from minifile import accounts, admin, api, cli, download, file_requests, links, site, upload
+from minifile import (
+    accounts,
+    admin,
+    api,
+    cli,
+    download,
+    file_requests,
+    links,
+    metrics,
+    site,
+    upload,
+)
 from minifile.config import DEFAULT_THREADS, Settings, load_settings, migrations_path
 from minifile.extensions import csrf, db, init_database, unanswered_limits
 from minifile.services import rate_limits
 from minifile.services.blob_locks import AdvisoryLocks
+from minifile.services.counters_engine import open_counters_engine
 from minifile.services.oidc_provider import OidcClient, Provider
 from minifile.services.origins import Origins
 from minifile.services.rate_limits import RateLimits
@@ -25,6 +37,7 @@ from minifile.web import (
     hosts,
     navigation,
     proxies,
+    request_ids,
     routing,
     sessions,
     signing_in,
@@ -62,6 +75,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
     _set_up_web(app, checked)
     for blueprint in (
         site.bp,
+        metrics.bp,
         upload.bp,
         upload.tus_bp,
         links.bp,
@@ -147,7 +161,7 @@ def _counters(engine: Engine, settings: Settings) -> rate_limits.DatabaseCounter
 
 def _counters_engine(app: Flask, settings: Settings) -> Engine:
     if settings.uses_sqlite:
-        return rate_limits.open_counters_engine(str(settings.instance_path / "rate_limits.sqlite"))
+        return open_counters_engine(str(settings.instance_path / "rate_limits.sqlite"))
     with app.app_context():
         return db.engine
 
@@ -161,6 +175,7 @@ def _locks(app: Flask, settings: Settings) -> Locks:
 
 
 def _set_up_web(app: Flask, settings: Settings) -> None:
+    request_ids.register(app, settings)
     routing.register(app)
     assets.register(app, Path(app.root_path) / "static")
     sessions.register(app)

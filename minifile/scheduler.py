@@ -8,20 +8,27 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 
+from apscheduler.events import EVENT_SCHEDULER_SHUTDOWN
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
+from minifile import metering
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
+from minifile.services.daily_mails import gather_daily_mails
+from minifile.services.dispatching import delete_old_notifications
 from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease
 from minifile.services.leftovers import complete_left_full
-from minifile.services.purge import purge_expired
+from minifile.services.purge import Purged, purge_expired
+from minifile.services.quota_notices import tell_of_quotas
 from minifile.services.rollup import roll_up
 from minifile.services.stale_rows import delete_stale_rows
+from minifile.services.unfetched import tell_of_unfetched
 from minifile.services.write_back import write_back
 from minifile.web.current import (
     current_rates,
@@ -30,14 +37,19 @@ from minifile.web.current import (
     current_storage,
     current_terms,
     instance_of,
+    limits_for,
     utcnow,
 )
+from minifile.web.dispatcher import Dispatcher
 
 log = logging.getLogger("minifile")
 
 PURGE = "purge"
 _ASK_EVERY = timedelta(minutes=1)
 ROLL_UP = "roll up"
+LOOKING = "notifications due"
+DISPATCHING = "dispatching"
+_DISPATCH_EVERY = timedelta(seconds=2)
 WRITE_BACK = "write back"
 _WRITE_BACK_EVERY = timedelta(seconds=1)
 
@@ -46,41 +58,71 @@ def start_scheduler(app: Flask) -> BackgroundScheduler:
     """Start the jobs of this process in a thread; the caller shuts it down."""
     interval = instance_of(app).settings.purge_interval
     scheduler = BackgroundScheduler(timezone="UTC")
+    dispatcher = Dispatcher(app, utcnow)
+    _add(scheduler, PURGE, min(interval, _ASK_EVERY), _run_purge, app, at_once=True)
+    _add(scheduler, ROLL_UP, _ASK_EVERY, _run_roll_up, app, at_once=True)
+    _add(scheduler, WRITE_BACK, _WRITE_BACK_EVERY, _run_write_back, app)
+    _add(scheduler, LOOKING, _ASK_EVERY, _run_looking, app)
+    _add(scheduler, DISPATCHING, _DISPATCH_EVERY, _run_dispatching, app, dispatcher)
+    scheduler.add_listener(lambda _: dispatcher.stop(), EVENT_SCHEDULER_SHUTDOWN)
+    scheduler.start()
+    return scheduler
+
+
+def _add(
+    scheduler: BackgroundScheduler,
+    name: str,
+    every: timedelta,
+    run: Callable[..., None],
+    *args: object,
+    at_once: bool = False,
+) -> None:
+    """Add a job that runs once at a time, and as soon as it can when it was missed."""
+    first = {"next_run_time": utcnow()} if at_once else {}
     scheduler.add_job(
-        _run_purge,
+        run,
         "interval",
-        args=[app],
-        seconds=min(interval, _ASK_EVERY).total_seconds(),
-        id=PURGE,
-        next_run_time=utcnow(),
+        args=args,
+        seconds=every.total_seconds(),
+        id=name,
         coalesce=True,
         max_instances=1,
         # However late: a suspended machine must not lose a run.
         misfire_grace_time=None,
+        **first,
     )
-    scheduler.add_job(
-        _run_roll_up,
-        "interval",
-        args=[app],
-        seconds=_ASK_EVERY.total_seconds(),
-        id=ROLL_UP,
-        next_run_time=utcnow(),
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.add_job(
-        _run_write_back,
-        "interval",
-        args=[app],
-        seconds=_WRITE_BACK_EVERY.total_seconds(),
-        id=WRITE_BACK,
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-    )
-    scheduler.start()
-    return scheduler
+
+
+def _run_dispatching(app: Flask, dispatcher: Dispatcher) -> None:
+    try:
+        with app.app_context():
+            dispatcher.run()
+    except DATABASE_UNAVAILABLE as error:
+        log.error("nothing could be sent: %s", first_line(error))
+    except Exception:
+        log.exception("sending notifications failed; it is tried again at once")
+
+
+def _run_looking(app: Flask) -> None:
+    try:
+        with app.app_context():
+            look_around_if_due()
+    except DATABASE_UNAVAILABLE as error:
+        log.error("nobody was told of what is due: %s", first_line(error))
+    except Exception:
+        log.exception("telling of what is due failed; it is tried again in a minute")
+
+
+def look_around_if_due() -> bool:
+    """Tell of what no request tells of, unless some process does; say whether this one did."""
+    now = utcnow()
+    # A little less, so that each minute's run finds it free.
+    if not take_lease(LOOKING, _name(), until=now + _ASK_EVERY * 0.9, now=now):
+        return False
+    tell_of_unfetched(now=now)
+    tell_of_quotas(limits_for=limits_for, now=now)
+    gather_daily_mails(now=now)
+    return True
 
 
 def _run_write_back(app: Flask) -> None:
@@ -116,8 +158,10 @@ def _run_purge(app: Flask) -> None:
         with app.app_context():
             purge_if_due()
     except DATABASE_UNAVAILABLE as error:
+        metering.count(metering.PURGE_RUNS, "failed")
         log.error("the purge broke off, since the database does not answer: %s", first_line(error))
     except Exception:
+        metering.count(metering.PURGE_RUNS, "failed")
         log.exception("the purge failed; it is tried again after the interval")
 
 
@@ -133,7 +177,9 @@ def purge_if_due() -> bool:
     sample_usage(storage=current_storage(), now=now)
     delete_stale_rows(times=current_session_times(), now=now)
     forget(retention=current_settings().analytics_retention, now=now)
+    delete_old_notifications(now - current_settings().notification_retention)
     current_rates().sweep()
+    _tell(purged)
     log.info(
         "purged %d links (%d bytes) and %d partial uploads, swept %d orphan blobs",
         purged.links,
@@ -142,6 +188,17 @@ def purge_if_due() -> bool:
         purged.orphans,
     )
     return True
+
+
+def _tell(purged: Purged) -> None:
+    metering.count(metering.PURGE_RUNS, "completed")
+    for what, count in (
+        ("links", purged.links),
+        ("bytes", purged.size_bytes),
+        ("partial_uploads", purged.partial_uploads),
+        ("orphans", purged.orphans),
+    ):
+        metering.count(metering.PURGED, what, by=count)
 
 
 def _name() -> str:

@@ -306,7 +306,7 @@ def _announced_url(process: subprocess.Popen[bytes], log_path: Path) -> str:
     """Wait for the line that says where the server listens."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        match = re.search(r"serves on (http://\S+)\n", log_path.read_text())
+        match = re.search(r"serves on (http://[^\s\"]+)(?:\"})?\n", log_path.read_text())
         if match:
             return match[1]
         time.sleep(0.02)

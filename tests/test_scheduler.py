@@ -19,7 +19,7 @@ from wire import eventually, get, kept, put
 from minifile import create_app, scheduler
 from minifile.extensions import db
 from minifile.models import Lease
-from minifile.scheduler import purge_if_due, start_scheduler
+from minifile.scheduler import PURGE, purge_if_due, start_scheduler
 from minifile.storage.local import LocalStorage
 
 HOUR = timedelta(hours=1)
@@ -82,7 +82,7 @@ def test_a_run_that_was_missed_for_long_happens_at_the_start(app: Flask):
 
 def lease_until(app: Flask) -> Any:
     with app.app_context():
-        return db.session.scalars(db.select(Lease.until)).one()
+        return db.session.scalars(db.select(Lease.until).where(Lease.name == PURGE)).one()
 
 
 def test_a_blob_that_can_not_be_deleted_is_logged_and_tried_again_an_interval_later(

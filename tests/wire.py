@@ -124,6 +124,13 @@ def downloads(server: RunningServer, path: str) -> int:
     return count
 
 
+def workers_of(server: RunningServer) -> list[int]:
+    """Return the process ids of a server's workers."""
+    pid = server.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in children.split()]
+
+
 def is_settled(server: RunningServer, path: str) -> bool:
     """Say whether no response of a link is running."""
     query = """SELECT count(*) FROM delivery JOIN slot ON slot.id = slot_id

@@ -2,6 +2,8 @@
 
 from minifile.accounts import (
     leaving,
+    notifying,
+    notifying_log,
     oidc,
     passwords,
     profile,
@@ -9,6 +11,7 @@ from minifile.accounts import (
     resets,
     sessions,
     signing,
+    switching_off,
     tokens,
 )
 from minifile.accounts.blueprint import bp
@@ -16,6 +19,8 @@ from minifile.accounts.blueprint import bp
 __all__ = [
     "bp",
     "leaving",
+    "notifying",
+    "notifying_log",
     "oidc",
     "passwords",
     "profile",
@@ -23,5 +28,6 @@ __all__ = [
     "resets",
     "sessions",
     "signing",
+    "switching_off",
     "tokens",
 ]

@@ -7,6 +7,7 @@ from flask import render_template
 
 from minifile.admin.blueprint import bp
 from minifile.config.advice import advise
+from minifile.services.dispatch_log import look_at_outbox
 from minifile.services.history import SampleRecord
 from minifile.services.overview import GROWTH_DAYS, look_over
 from minifile.services.probes import probe_clock, probe_space
@@ -39,6 +40,7 @@ def show() -> str:
         "admin/overview.html",
         overview=overview,
         warnings=list(_warnings()),
+        outbox=look_at_outbox(),
         bars=_bars(overview.growth),
         chart_width=GROWTH_DAYS * _STEP,
         chart_height=_HEIGHT,

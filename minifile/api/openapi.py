@@ -75,6 +75,7 @@ _PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "request_id": {"type": "string"},
     },
     "required": ["title", "status", "detail"],
 }

@@ -5,6 +5,7 @@ from flask.cli import with_appcontext
 
 from minifile.cli.collector import spare_what_stays
 from minifile.identity import BY_SHELL
+from minifile.services.dispatching import delete_old_notifications
 from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leftovers import complete_left_full
@@ -35,6 +36,7 @@ def purge() -> None:
     purged = purge_expired(storage=current_storage(), now=started_at)
     roll_up(started_at)
     forget(retention=current_settings().analytics_retention, now=started_at)
+    delete_old_notifications(started_at - current_settings().notification_retention)
     note_purge(purged, started_at=started_at, via=BY_SHELL.via, now=utcnow())
     sample_usage(storage=current_storage(), now=utcnow())
     delete_stale_rows(times=current_session_times(), now=utcnow())

@@ -1,5 +1,6 @@
 """`minifile serve`: the production server."""
 
+import os
 import socket
 
 import click
@@ -10,6 +11,7 @@ from minifile.cli.collector import spare_what_stays
 from minifile.extensions import db
 from minifile.server.application import OWN_WORKER, WORKER_CLASSES, ServerOptions
 from minifile.server.application import serve as serve_app
+from minifile.server.metrics_listener import listen
 from minifile.services.probes import SCHEMA, probe_storage
 from minifile.services.schema import check_schema, has_every_migration
 from minifile.values import Level
@@ -40,6 +42,7 @@ def serve(
     """
     _check_address(host, port)
     instance = current_instance()
+    metrics = _listen_for_metrics(instance.settings.metrics_bind)
     _check_engines(instance, workers)
     if instance.settings.uses_sqlite and not has_every_migration(instance.migrations):
         _upgrade_database()
@@ -48,7 +51,7 @@ def serve(
     # Workers must not share connections that were opened before the fork.
     db.session.remove()
     db.engine.dispose()
-    options = ServerOptions(host, port, workers, threads, worker_class)
+    options = ServerOptions(host, port, workers, threads, worker_class, metrics)
     serve_app(current_application(), options)
 
 
@@ -70,6 +73,18 @@ def _upgrade_database() -> None:
     from minifile.cli.db import upgrade_database
 
     upgrade_database(current_application())
+
+
+def _listen_for_metrics(address: str) -> socket.socket | None:
+    if not address:
+        return None
+    try:
+        return listen(address)
+    except OSError as error:
+        # Python's own sentence repeats the address.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror
+        raise click.ClickException(f"METRICS_BIND: {address} can't be used: {reason}.") from None
 
 
 def _check_address(host: str, port: int) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from minifile.config.buckets import parse_bucket_url
 from minifile.config.mail import parse_mail_url
+from minifile.config.metrics import parse_address
 from minifile.config.settings import Settings
 from minifile.config.urls import is_installed
 from minifile.values import Level, Verdict
@@ -20,6 +21,7 @@ _EXTRAS = {
     "gcs": "google.cloud.storage",
     "redis": "redis",
     "oidc": "authlib",
+    "metrics": "prometheus_client",
     "preview": "nh3",
 }
 
@@ -33,6 +35,7 @@ def advise(settings: Settings) -> Iterator[Verdict]:
     yield _on_host_names(settings)
     yield _on_rate_limits(settings)
     yield from _on_mail(settings)
+    yield from _on_metrics(settings)
     yield _on_extras()
 
 
@@ -130,6 +133,16 @@ def _on_mail(settings: Settings) -> Iterator[Verdict]:
     if server.encryption == "none" and server.host not in _OWN_MACHINE:
         sentence = "MAIL_URL says tls=none: whoever is on the way can read what resets a password."
         yield Verdict(Level.WARNING, "mail", sentence)
+
+
+def _on_metrics(settings: Settings) -> Iterator[Verdict]:
+    """Say something only where there are metrics."""
+    if not settings.metrics_bind or settings.metrics_token:
+        return
+    host, _ = parse_address(settings.metrics_bind)
+    if host not in _OWN_MACHINE:
+        sentence = "Whoever reaches METRICS_BIND can read it; METRICS_TOKEN asks for more."
+        yield Verdict(Level.WARNING, "metrics", sentence)
 
 
 def _on_extras() -> Verdict:

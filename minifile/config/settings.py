@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,8 @@ from pydantic import (
 )
 
 from minifile.config.mail import check_mail_from, check_mail_url
+from minifile.config.metrics import check_metrics_bind, check_metrics_token
+from minifile.config.networks import read_network
 from minifile.config.oidc import check_issuer, check_scopes, read_scopes
 from minifile.config.urls import (
     check_database_url,
@@ -37,6 +40,10 @@ Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration), Field(gt=timedelta(0))]
 Grace = Annotated[timedelta, BeforeValidator(read_grace), Field(ge=timedelta(0))]
 Names = Annotated[tuple[str, ...], BeforeValidator(split)]
+Networks = Annotated[
+    tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(read_network)], ...],
+    BeforeValidator(split),
+]
 Durations = Annotated[tuple[Duration, ...], BeforeValidator(split), Field(min_length=1)]
 RateLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(read_off)]
 OptionalSize = Annotated[Size | None, BeforeValidator(read_off)]
@@ -99,6 +106,8 @@ class Settings(BaseModel):
     country_file: Path | None = None
     # How long single downloads are told of in analytics; what they add up to stays.
     analytics_retention: Grace = timedelta(days=30)
+    # How long what was sent of notifications stands in the log.
+    notification_retention: Duration = timedelta(days=30)
     # How long a client may come back to a download it began.
     delivery_lease: Duration = Field(default=timedelta(hours=24), le=timedelta(hours=24))
     # How long a resumable upload that nobody goes on with is kept.
@@ -166,6 +175,8 @@ class Settings(BaseModel):
     registration: Literal["invited", "open"] = "invited"
     # The server that takes our mail: smtp://user:password@host:587?tls=starttls (or tls, none).
     mail_url: Annotated[str, AfterValidator(check_mail_url)] = Field(default="", repr=False)
+    # Networks that are not public and that webhooks may be sent to all the same: 10.0.0.0/8.
+    webhook_allowed_networks: Networks = ()
     # What stands in the From of each mail.
     mail_from: Annotated[str, AfterValidator(check_mail_from)] = Field(
         default="", validate_default=True
@@ -203,6 +214,14 @@ class Settings(BaseModel):
     # Who sends the bytes of files without a download limit: minifile itself (stream), the nginx in
     # front, told by X-Accel-Redirect (x-accel), or the bucket (redirect; docs/deploy.md).
     download_mode: Literal["stream", "x-accel", "redirect"] = "stream"
+    # How lines of the log are written: for people, or one JSON object each.
+    log_format: Literal["text", "json"] = "text"
+    # Who sends this as a Bearer may read /metrics. Without it nothing is there.
+    metrics_token: Annotated[str, AfterValidator(check_metrics_token)] = Field(
+        default="", repr=False
+    )
+    # Where the server answers /metrics besides, on a port of its own, such as 127.0.0.1:9100.
+    metrics_bind: Annotated[str, AfterValidator(check_metrics_bind)] = ""
     # Where to report a security problem (a mailto: or https: address), for security.txt.
     security_contact: str | None = None
 

@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from socket import socket
@@ -25,6 +25,7 @@ from minifile.download.response import Recipient, Transfer, settle_and_commit
 from minifile.download.sources import file_source
 from minifile.errors import MinifileError
 from minifile.extensions import DATABASE_UNAVAILABLE
+from minifile.request_ids import new_request_id
 from minifile.services.clients import network_of
 from minifile.services.commits import Outcome, Work
 from minifile.services.deliveries import Ticket, is_durable
@@ -34,7 +35,7 @@ from minifile.services.rate_limits import RateLimits
 from minifile.services.statements import reading_together
 from minifile.values import FileRecord, LinkRecord, Span, Visitor
 from minifile.web.current import instance_of, utcnow
-from minifile.web.headers import PAGE_HEADERS
+from minifile.web.headers import PAGE_HEADERS, REQUEST_ID
 from minifile.web.hosts import check_trusted, trusted_names
 from minifile.web.negotiate import is_command_line_agent, is_preview_agent
 
@@ -63,6 +64,7 @@ class FastRequest:
     agent: str
     address: str
     connection: socket
+    id: str = field(default_factory=new_request_id)
 
     @property
     def route(self) -> str:
@@ -179,8 +181,9 @@ class FastDownloads:
             # An empty one has nothing that its head could be sent with.
             if file is None or not 0 < file.size_bytes <= MAX_BYTES:
                 return None
-            self._instance.transfers.begin(network)
         except _REFUSALS:
+            return None
+        if not self._instance.transfers.may_begin(network):
             return None
         try:
             prepared = prepare_file(
@@ -223,8 +226,10 @@ class FastDownloads:
             **PAGE_HEADERS,
             **bytes_headers(opened.link, what, left=ticket.downloads_left, now=utcnow()),
             "Vary": "Cookie" if opened.request.name else "Accept, User-Agent, Cookie",
+            REQUEST_ID: opened.request.id,
         }
-        return FastAnswer(headers, Transfer(source, recipient), opened.link.id)
+        transfer = Transfer(source, recipient, opened.request.id)
+        return FastAnswer(headers, transfer, opened.link.id)
 
 
 @lru_cache(maxsize=512)

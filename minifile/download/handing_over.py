@@ -9,6 +9,7 @@ import re
 
 from flask import Response, request
 
+from minifile import metering
 from minifile.download.representation import Representation, bytes_headers, redirect_headers
 from minifile.services.downloads import Reading
 from minifile.services.handovers import hand_over_file, signed_address
@@ -89,3 +90,4 @@ def _count(reading: Reading, file: FileRecord, span: Span | None) -> None:
     wanted = span or Span(0, file.size_bytes)
     lease = current_settings().delivery_lease
     hand_over_file(reading, file, wanted, storage=current_storage(), lease=lease, now=utcnow())
+    metering.count(metering.DOWNLOADS, "handed_over")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from flask import Flask
 
+from minifile import metering
 from minifile.errors import ServiceBusy
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.services.commits import Outcome, Work, commit_all
@@ -32,6 +33,7 @@ class OwedSettlement:
     app: Flask
     link_id: int | None
     work: Work[None]
+    request_id: str | None = None
     until: float = field(default_factory=lambda: time.monotonic() + _KEPT_SECONDS)
 
 
@@ -50,6 +52,7 @@ class LateSettlements:
                 log.error("link %s: a delivery stays unsettled: too many are", late.link_id)
                 return
             self._owed.append(late)
+            metering.change(metering.WAITING, "settlements", by=1)
             if self._thread is None or not self._thread.is_alive():
                 # Not alive either in a process that was forked off since.
                 self._thread = threading.Thread(target=self._run, name="late", daemon=True)
@@ -62,14 +65,16 @@ class LateSettlements:
                 if not self._owed:
                     break
                 late = self._owed.popleft()
+                metering.change(metering.WAITING, "settlements", by=-1)
             with late.app.app_context():
                 [outcome] = commit_all([late.work], durable=False)
             if may_be_tried_again(outcome) and time.monotonic() < late.until:
                 with self._lock:
                     self._owed.appendleft(late)
+                    metering.change(metering.WAITING, "settlements", by=1)
                 return False
             if outcome.error is not None:
-                log_unsettled(late.link_id, outcome.error)
+                log_unsettled(late.link_id, outcome.error, late.request_id)
         return True
 
     def _run(self) -> None:
@@ -94,12 +99,14 @@ def may_be_tried_again(outcome: Outcome[None]) -> bool:
     return is_away and not outcome.is_doubtful
 
 
-def log_unsettled(link_id: int | None, error: BaseException) -> None:
+def log_unsettled(link_id: int | None, error: BaseException, request_id: str | None) -> None:
     """Log that settling failed. The reserved bytes stay spent, as after a crash."""
+    of = {"request_id": request_id}
     if isinstance(error, DATABASE_UNAVAILABLE):
-        log.error("link %s: a delivery may not be settled: %s", link_id, first_line(error))
+        line = "link %s: a delivery may not be settled: %s"
+        log.error(line, link_id, first_line(error), extra=of)
     else:
-        log.error("link %s: a delivery could not be settled", link_id, exc_info=error)
+        log.error("link %s: a delivery could not be settled", link_id, exc_info=error, extra=of)
 
 
 late_settlements = LateSettlements()

@@ -4,6 +4,7 @@ A server of our own sends the pieces itself, file content by `sendfile` (`server
 any other server iterates over the transfer, which then reads the files.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from flask import Flask, request
 
+from minifile import metering
 from minifile.download.late import (
     OwedSettlement,
     late_settlements,
@@ -19,6 +21,7 @@ from minifile.download.late import (
     may_be_tried_again,
 )
 from minifile.download.renewals import Running, renewals
+from minifile.request_ids import current_request_id
 from minifile.services.commits import Outcome, Work, commit_all
 from minifile.services.deliveries import Ticket
 from minifile.services.settling import ending
@@ -69,8 +72,11 @@ class Recipient:
 class Transfer:
     """An answer's bytes: sent by a server that knows how, or iterated; then closed, once."""
 
-    def __init__(self, source: Source, recipient: Recipient) -> None:
-        """Take a transfer over that was begun in `Transfers`; closing it ends it there too."""
+    def __init__(self, source: Source, recipient: Recipient, request_id: str | None = None) -> None:
+        """Take a transfer over that was begun in `Transfers`; closing it ends it there too.
+
+        `request_id` is that of the request where it is not the one at hand.
+        """
         self.pieces = source.pieces
         self.is_remote = source.is_remote
         self.accepted = 0
@@ -80,11 +86,19 @@ class Transfer:
         self._outgoing: OutgoingBytes | None = None
         self._known: tuple[int, int] | None = None
         self._is_closed = False
+        self._is_shown = False
+        self.request_id = request_id or current_request_id()
 
     @property
     def link_id(self) -> int | None:
         """Which link it is of, for the log; None for the owner's."""
         return None if self._source.ticket is None else self._source.ticket.link_id
+
+    def show(self) -> None:
+        """Let it be counted as in progress, for an admin, until it is released."""
+        if not self._is_shown:
+            self._is_shown = True
+            metering.change(metering.TRANSFERS, "download", by=1)
 
     def start(self) -> None:
         """Begin to count: the headers, and nothing else, have been handed to the kernel."""
@@ -97,6 +111,7 @@ class Transfer:
         if self._recipient.connection is not None:
             # Makes the server send the headers, so that what follows can be told from them.
             yield b""
+        self.show()
         self.start()
         for piece in self.pieces:
             for chunk in [piece] if isinstance(piece, bytes) else read_span(*piece):
@@ -131,6 +146,8 @@ class Transfer:
             if self._running is not None:
                 renewals.forget(self._running)
             instance_of(self._recipient.app).transfers.end(self._recipient.network)
+            if self._is_shown:
+                metering.change(metering.TRANSFERS, "download", by=-1)
 
     def close(self) -> None:
         """Settle: count what was sent, give back what was not."""
@@ -145,16 +162,30 @@ class Transfer:
 
     def log_unsettled(self, error: BaseException) -> None:
         """Log that settling failed. The reserved bytes stay spent, as after a crash."""
-        log_unsettled(self.link_id, error)
+        log_unsettled(self.link_id, error, self.request_id)
 
     def settle_later(self, work: Work[None]) -> None:
         """Leave the settling to be done when the database answers again."""
-        late_settlements.owe(OwedSettlement(self._recipient.app, self.link_id, work))
+        owed = OwedSettlement(self._recipient.app, self.link_id, work, self.request_id)
+        late_settlements.owe(owed)
 
     def progress(self) -> int:
         """Return how much has arrived so far, or what the kernel took where that is unknown."""
         known = self._outgoing is not None and self._outgoing.is_known
         return self._outgoing.arrived() if self._outgoing and known else self.accepted
+
+    def how_it_ended(self) -> str | None:
+        """Say in a word how it ended, by what arrived; None for the owner's, which is no download.
+
+        Of an empty file there is nothing but that it was reached.
+        """
+        ticket = self._source.ticket
+        if ticket is None:
+            return None
+        arrived = self._source.files_sent(0 if self._known is None else self._known[1])
+        if any(arrived.get(part.file_id, -1) < part.span.size_bytes for part in ticket.parts):
+            return "aborted"
+        return "completed" if all(part.is_whole for part in ticket.parts) else "partial"
 
     def _poll(self) -> tuple[int, int] | None:
         if self._outgoing is None:
@@ -196,8 +227,16 @@ def settle_and_commit(
                 transfer.log_unsettled(outcome.error)
         return outcomes[len(endings) :]
     finally:
+        if metering.is_on():
+            _tell(ended)
         for transfer in ended:
             transfer.release()
+
+
+def _tell(ended: Sequence[Transfer]) -> None:
+    for result, count in Counter(transfer.how_it_ended() for transfer in ended).items():
+        if result is not None:
+            metering.count(metering.DOWNLOADS, result, by=count)
 
 
 def current_recipient() -> Recipient:

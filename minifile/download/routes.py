@@ -4,6 +4,7 @@ from functools import partial
 
 from flask import Blueprint, Response, g, jsonify, make_response, render_template, request, url_for
 
+from minifile import metering
 from minifile.download import inline
 from minifile.download.bytes_answer import answer_archive, answer_file, answer_preview
 from minifile.download.landing import landing_page
@@ -28,6 +29,14 @@ from minifile.web.qr import qr_code
 from minifile.web.unlocking import UnlockForm, answer_unlock, ask_by_basic
 
 bp = Blueprint("download", __name__)
+
+
+@bp.after_request
+def note_refusal(response: Response) -> Response:
+    """Tell of downloads that were refused, their pages too."""
+    if request.method == "GET" and 400 <= response.status_code < 500:
+        metering.count(metering.DOWNLOADS, "refused")
+    return response
 
 
 @bp.get("/<code:code>")

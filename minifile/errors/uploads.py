@@ -7,6 +7,10 @@ class BadUpload(MinifileError):
     """The body of an upload is not whole, or holds no file."""
 
 
+class UploadCut(BadUpload):
+    """The body of an upload ended before it was whole."""
+
+
 class UploadTooSlow(MinifileError):
     """The body stopped coming, or came too slowly to wait for."""
 

@@ -111,7 +111,7 @@ class _SenderReader:
 def _receive(
     found: Answering, files: Iterator[Incoming], sender: _SenderReader, overhead_bytes: int = 0
 ) -> HandedIn:
-    with current_transfers().running(found.visitor.rate_address):
+    with current_transfers().receiving(found.visitor.rate_address):
         return receive_submission(
             found.request,
             files,

@@ -36,7 +36,7 @@ def _receive(link: LinkRecord, visitor: Visitor, owner_token: str | None) -> Res
     limits = limits_for(link.owner_id)
     body = begin_body(limits.max_link_size + FORM_OVERHEAD)
     parts = read_parts(request.headers.get("Content-Type", ""), body.buffers())
-    with current_transfers().running(visitor.rate_address):
+    with current_transfers().receiving(visitor.rate_address):
         added = add_files(
             link,
             form_files(parts, _ignore),

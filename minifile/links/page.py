@@ -14,6 +14,7 @@ from minifile.links.forms import (
     RevokeForm,
     UndoForm,
 )
+from minifile.links.notifying import notifying_of
 from minifile.links.sharing import SharingForms, may_share
 from minifile.services.link_files import remove_file
 from minifile.services.links import (
@@ -202,5 +203,6 @@ def _page(
             sharing_forms=forms.sharing if may_share(link) else None,
             short_address=short_address,
             sends_mail=sends_mail(),
+            notifying=notifying_of(link),
         )
     )

@@ -9,6 +9,7 @@ from minifile.extensions import exempt_from_csrf
 from minifile.identity import Scope
 from minifile.links import adding, page
 from minifile.links.mine import act_on_ticked, render_list
+from minifile.links.notifying import choose, render_choices
 from minifile.links.shared import shared_page
 from minifile.links.state import state_as_json
 from minifile.services.links import find_managed_link, revoke_link
@@ -70,6 +71,18 @@ def change(code: str) -> Response:
         check_same_site()
     link = _managed_link(code, owner_token, undoable=True)
     return page.carry_out(link, owner_token)
+
+
+@bp.get("/<code:code>/notifications")
+def notifications(code: str) -> Response:
+    """Show what the owner is told of about this link."""
+    return render_choices(_found(code, current_visitor()))
+
+
+@bp.post("/<code:code>/notifications")
+def notify_me(code: str) -> Response:
+    """Keep what the owner wants to be told of about this link."""
+    return choose(_found(code, current_visitor()))
 
 
 @bp.get("/<code:code>/<owner_token>")

@@ -12,6 +12,7 @@ from minifile.models.history import ErrorEntry, PurgeRun, UsageSample
 from minifile.models.invitation import Invitation
 from minifile.models.lease import Lease
 from minifile.models.link import Link
+from minifile.models.notification import Dispatch, Notification, Subscription, Webhook
 from minifile.models.oidc_identity import OidcIdentity
 from minifile.models.oidc_sign_in import OidcSignIn
 from minifile.models.partial_upload import PartialUpload
@@ -36,6 +37,7 @@ __all__ = [
     "ClientSalt",
     "DailyUpload",
     "Delivery",
+    "Dispatch",
     "ErrorEntry",
     "File",
     "FileRequest",
@@ -43,6 +45,7 @@ __all__ = [
     "Invitation",
     "Lease",
     "Link",
+    "Notification",
     "OidcIdentity",
     "OidcSignIn",
     "PartialUpload",
@@ -55,10 +58,12 @@ __all__ = [
     "SeenClient",
     "Slot",
     "Submission",
+    "Subscription",
     "Tally",
     "UsageSample",
     "UsedCode",
     "User",
     "UserSession",
     "Visit",
+    "Webhook",
 ]

@@ -41,3 +41,10 @@ class User(Base):
     max_lifetime_seconds: Mapped[int | None] = mapped_column(BigInteger)
     daily_upload: Mapped[int | None] = mapped_column(BigInteger)
     """Bytes uploaded in a day (UTC)."""
+    unfetched_hours: Mapped[int] = mapped_column(server_default="24")
+    """How long before a link expires its owner hears that nobody has fetched it."""
+    quota_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the user was told that the quota is nearly used; none: since then there was room."""
+    digest: Mapped[str] = mapped_column(String(8), server_default="off")
+    """Whether mails about notifications come one by one (`off`) or one a day (`daily`)."""
+    digest_zone: Mapped[str] = mapped_column(String(64), server_default="UTC")

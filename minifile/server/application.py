@@ -1,5 +1,6 @@
 """gunicorn with our application inside."""
 
+import json
 import logging
 import resource
 import socket
@@ -19,6 +20,7 @@ from minifile.scheduler import start_scheduler
 from minifile.server.balance import Balance
 from minifile.server.continuing import invitation_of
 from minifile.server.logs import RouteLogger
+from minifile.server.measuring import Measuring, begin_measuring
 from minifile.server.passing import PassedTransfer
 from minifile.server.signals import hold_signals_at_fork, release_signals
 from minifile.server.sizing import default_connections, default_threads, default_workers
@@ -79,23 +81,29 @@ class ServerOptions:
     workers: int | None = None
     threads: int | None = None
     worker_class: str = OWN_WORKER
+    metrics: socket.socket | None = None
+    """Where METRICS_BIND listens, if it does."""
 
 
 def serve(app: Flask, options: ServerOptions) -> None:
     """Serve until SIGTERM or SIGINT; running transfers may end within STOP_TIMEOUT."""
     raise_open_files_limit()
     hold_signals_at_fork()
-    settings = server_settings(app, options)
+    measuring = begin_measuring(app, options.metrics)
+    settings = server_settings(app, options, measuring)
     instance = instance_of(app)
     if instance.settings.max_transfers_per_address is None:
         instance.transfers.limit = max(1, settings["threads"] // 2)
     Server(app, settings).run()  # type: ignore[no-untyped-call]
 
 
-def server_settings(app: Flask, options: ServerOptions) -> dict[str, Any]:
+def server_settings(
+    app: Flask, options: ServerOptions, measuring: Measuring | None = None
+) -> dict[str, Any]:
     """Return gunicorn's settings."""
     settings = instance_of(app).settings
     host = options.host
+    RouteLogger.form = settings.log_format
     return {
         "bind": f"[{host}]:{options.port}" if ":" in host else f"{host}:{options.port}",
         "workers": options.workers or default_workers(),
@@ -115,10 +123,11 @@ def server_settings(app: Flask, options: ServerOptions) -> dict[str, Any]:
         "accesslog": "-",
         "loglevel": "warning",
         "pre_request": _note_request,
-        "post_worker_init": lambda worker: _start_jobs(worker, app),
+        "post_worker_init": lambda worker: _start_jobs(worker, app, measuring),
         "worker_exit": _stop_jobs,
-        "when_ready": lambda server: _when_ready(server, host),
+        "when_ready": lambda server: _when_ready(server, host, measuring),
         "proc_name": "minifile",
+        **({} if measuring is None else measuring.hooks()),
     }
 
 
@@ -150,10 +159,12 @@ def _note_request(worker: Any, request: Any) -> None:
     _serving.pass_on = getattr(worker, "pass_on", None)
 
 
-def _start_jobs(worker: Any, app: Flask) -> None:
+def _start_jobs(worker: Any, app: Flask, measuring: Measuring | None) -> None:
     release_signals()
     logging.getLogger("minifile").setLevel(logging.INFO)
     worker.minifile_scheduler = start_scheduler(app)
+    if measuring is not None:
+        measuring.begin_worker()
 
 
 def _stop_jobs(_server: Any, worker: Any) -> None:
@@ -162,13 +173,22 @@ def _stop_jobs(_server: Any, worker: Any) -> None:
         scheduler.shutdown(wait=False)
 
 
-def _when_ready(server: Any, host: str) -> None:
-    """Bound silence, and print the address with the port that was really bound."""
+def _when_ready(server: Any, host: str, measuring: Measuring | None) -> None:
+    """Bound silence, and print the addresses with the ports that were really bound."""
     for listener in server.LISTENERS:
         bound_silence(listener.sock)
     port = server.LISTENERS[0].sock.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
-    print(f"minifile serves on http://{shown}:{port}", flush=True)  # noqa: T201
+    _say(f"minifile serves on http://{shown}:{port}")
+    if measuring is not None and (address := measuring.address()):
+        _say(f"metrics are on {address}")
+
+
+def _say(line: str) -> None:
+    """Print a line on standard output; as JSON where all lines are."""
+    if RouteLogger.form == "json":
+        line = json.dumps({"message": line})
+    print(line, flush=True)  # noqa: T201
 
 
 def bound_silence(listener: socket.socket) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from minifile import metering
 from minifile.download.fast import FastAnswer, FastDownloads, FastRequest, Prepared
 from minifile.server.parking import Connection
 
@@ -34,6 +35,7 @@ class LimitedDownloads:
 
     def take(self, prepared: Sequence[tuple[Asked, Prepared]]) -> None:
         """Count these as soon as the commit before is through."""
+        metering.change(metering.WAITING, "durable_counts", by=len(prepared))
         with self._wake:
             self._taken += prepared
             self._wake.notify()
@@ -48,4 +50,5 @@ class LimitedDownloads:
 
     def _count(self, taken: Sequence[tuple[Asked, Prepared]]) -> None:
         answers = self._fast.answer([ready for _, ready in taken], [], durable=True)
+        metering.change(metering.WAITING, "durable_counts", by=-len(taken))
         self._when_counted([asked for asked, _ in taken], answers)

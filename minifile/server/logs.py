@@ -3,48 +3,67 @@
 import logging
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+from minifile import metering
 from minifile.download.fast import FastAnswer, FastRequest
+from minifile.server.log_formats import AccessLine, MessageCounter, make_formatter
 from minifile.server.passing import PassedTransfer
 
-
-@dataclass(slots=True)
-class AccessLine:
-    """What the log says of a request; `sent` and `seconds` once it is over."""
-
-    address: str
-    method: str
-    route: str
-    link_id: str
-    status: str
-    sent: int = 0
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        return (
-            f'{self.address} "{self.method} {self.route}" link={self.link_id} {self.status}'
-            f" {self.sent} bytes {self.seconds:.6f} s"
-        )
+_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+# The same one each time: a handler keeps a filter once.
+_counter = MessageCounter()
 
 
 def fast_line(request: FastRequest, answer: FastAnswer, seconds: float) -> AccessLine:
     """Return the line of a request that went the short way."""
     sent = answer.transfer.accepted
     link_id = str(answer.link_id)
-    return AccessLine(request.address, "GET", request.route, link_id, "200", sent, seconds)
+    return AccessLine(
+        request.address, "GET", request.route, link_id, "200", request.id, sent, seconds
+    )
 
 
 class RouteLogger(Logger):
     """gunicorn's logger; its access line knows the rule of the route, never the path asked."""
 
+    form = "text"
+    """What LOG_FORMAT says; set before the server starts."""
+
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)  # type: ignore[no-untyped-call]
-        _log_to_stderr(logging.getLogger("minifile"))
+        own = logging.getLogger("minifile")
+        _log_to_stderr(own)
+        for logger, text, date in (
+            (own, _LINE, None),
+            (self.error_log, self.error_fmt, self.datefmt),
+            (self.access_log, self.access_fmt, None),
+        ):
+            for handler in logger.handlers:
+                handler.setFormatter(make_formatter(self.form, text, date))
+        for logger in (own, self.error_log):
+            for handler in logger.handlers:
+                handler.addFilter(_counter)
+
+    def write_access(self, line: AccessLine) -> None:
+        """Write the line of a request that is over, and tell /metrics of it."""
+        self.access_log.info("%s", line)
+        metering.answered(line.method, line.route, line.status, [line.seconds], line.sent)
+
+    def write_accesses(self, lines: Sequence[AccessLine]) -> None:
+        """Do the same for the plain requests that were answered together."""
+        for line in lines:
+            self.access_log.info("%s", line)
+        if not metering.is_on():
+            return
+        for route in {line.route for line in lines}:
+            alike = [line for line in lines if line.route == route]
+            seconds, sent = [line.seconds for line in alike], sum(line.sent for line in alike)
+            metering.answered(alike[0].method, route, alike[0].status, seconds, sent)
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log without the request line, which gunicorn quotes where it can't parse it."""
@@ -77,17 +96,18 @@ class RouteLogger(Logger):
             route=environ.get("minifile.route", "-"),
             link_id=environ.get("minifile.link_id", "-"),
             status=str(resp.status).partition(" ")[0],
+            request_id=environ.get("minifile.request_id", "-"),
             sent=resp.sent if passed is None else passed.transfer.accepted,
             seconds=request_time.total_seconds(),
         )
         if passed is None or passed.sending is None:
-            self.access_log.info("%s", line)
+            self.write_access(line)
             return
         began, transfer = time.monotonic() - line.seconds, passed.transfer
 
         def log_over() -> None:
             line.sent, line.seconds = transfer.accepted, time.monotonic() - began
-            self.access_log.info("%s", line)
+            self.write_access(line)
 
         passed.sending.log = log_over
 
@@ -95,6 +115,5 @@ class RouteLogger(Logger):
 def _log_to_stderr(logger: logging.Logger) -> None:
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)

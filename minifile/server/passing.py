@@ -31,6 +31,7 @@ class PassedTransfer:
     def __iter__(self) -> Iterator[bytes]:
         yield b""
         self._connection.setblocking(False)
+        self.transfer.show()
         sending = Sending(self._connection, self.transfer)
         progress = advance(sending, reads=True)
         if progress is Progress.BLOCKED and self._pass_on is not None:

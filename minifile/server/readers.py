@@ -6,6 +6,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+from minifile import metering
+
 log = logging.getLogger("minifile")
 
 Job = TypeVar("Job")
@@ -25,6 +27,7 @@ class Readers(Generic[Job]):
 
     def give(self, job: Job) -> None:
         """Let the next free thread carry a job out."""
+        metering.change(metering.WAITING, "bucket_reads", by=1)
         self._jobs.put(job)
         with self._lock:
             if self._idle:
@@ -48,6 +51,7 @@ class Readers(Generic[Job]):
     def _run(self) -> None:
         while True:
             job = self._jobs.get()
+            metering.change(metering.WAITING, "bucket_reads", by=-1)
             try:
                 self._carry_out(job)
             except Exception:

@@ -138,10 +138,15 @@ class Sending:
 
 def advance(sending: Sending, *, reads: bool = False) -> Progress:
     """As `Sending.advance`; a blob that fails is logged, and breaks the answer off."""
+    of = sending.transfer
     try:
         return sending.advance(reads=reads)
     except (OSError, MinifileError) as error:
-        log.warning("link %s: an answer broke off: %s", sending.transfer.link_id, error)
+        log.warning("link %s: an answer broke off: %s", of.link_id, error, extra=_request_of(of))
     except Exception:
-        log.exception("link %s: an answer broke off", sending.transfer.link_id)
+        log.exception("link %s: an answer broke off", of.link_id, extra=_request_of(of))
     return Progress.BROKEN
+
+
+def _request_of(transfer: Transfer) -> dict[str, str | None]:
+    return {"request_id": transfer.request_id}

@@ -18,6 +18,7 @@ from gunicorn import SERVER, util
 
 from minifile.download.fast import FastAnswer, FastDownloads
 from minifile.download.response import Transfer
+from minifile.request_ids import begin_request
 from minifile.server.limited import Asked, LimitedDownloads
 from minifile.server.logs import fast_line
 from minifile.server.parking import Connection, ParkingWorker, keeps_connection
@@ -52,6 +53,8 @@ class Worker(ParkingWorker):
     def handle(self, connection: Connection) -> Any:
         """Serve one request of a connection, in a thread of its own."""
         self._serving.connection = connection
+        # The last request of this thread may have been another's.
+        begin_request(None)
         return super().handle(connection)  # type: ignore[no-untyped-call]
 
     def pass_on(self, sending: Sending) -> None:
@@ -137,15 +140,15 @@ class Worker(ParkingWorker):
                 self._send_all([each], [answer])
 
     def _send_all(self, asked: Sequence[Asked], answers: Sequence[FastAnswer | None]) -> None:
-        date = util.http_date()
+        date, lines = util.http_date(), []
         for each, answer in zip(asked, answers, strict=True):
             if answer is None:
                 self.give_to_thread(each.connection)
                 continue
             each.connection.head.clear()
-            self._begin_sending(each.connection, answer, date)
-            line = fast_line(each.request, answer, time.monotonic() - each.at)
-            self.log.access_log.info("%s", line)
+            if self._begin_sending(each, answer, date):
+                lines.append(fast_line(each.request, answer, time.monotonic() - each.at))
+        self.log.write_accesses(lines)
 
     def _is_ready(self, connection: Connection) -> bool:
         """Say whether a connection that has asked is still here, and its last answer settled."""
@@ -154,20 +157,29 @@ class Worker(ParkingWorker):
             self._wait_for_settlement(connection, self._go_on)
         return connection in self._parked
 
-    def _begin_sending(self, connection: Connection, answer: FastAnswer, date: str) -> None:
+    def _begin_sending(self, asked: Asked, answer: FastAnswer, date: str) -> bool:
+        """Send what the kernel takes; say whether that was all. If not, the pump goes on."""
+        connection = asked.connection
         sending = Sending(connection.sock, answer.transfer, head_of(answer, date))
         progress = advance(sending)
         now = time.monotonic()
         if progress is Progress.DONE:
             self._unsettled[connection] = sending, now
             connection.deadline = now + self.cfg.keepalive
-            return
+            return True
+        sending.log = partial(self._log_later, asked, answer)
+        answer.transfer.show()
         self.unpark(connection)
         over = self._when_over(connection, sending, keeps=True)
         if progress is Progress.BLOCKED:
             self._pump.take(sending, over)
         else:
             self._pump.settle(sending, is_whole=False, when_over=over)
+        return False
+
+    def _log_later(self, asked: Asked, answer: FastAnswer) -> None:
+        line = fast_line(asked.request, answer, time.monotonic() - asked.at)
+        self.log.write_access(line)
 
     def _take_settled(self) -> list[Transfer]:
         """Return the sent transfers that can be settled now; the pump waits for the others."""

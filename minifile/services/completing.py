@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
 
+from minifile import metering
 from minifile.errors import (
     BlobMissing,
     Conflict,
@@ -78,10 +79,16 @@ def complete(
         return join_if_due(driver, whole, code, terms=terms, now=now())
 
     made = commit_with_code(work, code_length=terms.limits.code_length)
-    if made is not None:
-        terms.rates.count(UPLOADS, address)
+    _count(row, made, address, terms)
     _delete_parts(row, terms.storage)
     return Progress(read_again(row.id) or known, made)
+
+
+def _count(row: PartialRecord, made: NewLink | None, address: str, terms: Terms) -> None:
+    if not row.is_part:
+        metering.count(metering.UPLOADS, "completed")
+    if made is not None:
+        terms.rates.count(UPLOADS, address)
 
 
 def continue_completing(

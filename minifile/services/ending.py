@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from minifile import metering
 from minifile.errors import Conflict, NotFound
 from minifile.services.joining import link_of
 from minifile.services.links import revoke_link
@@ -23,6 +24,8 @@ def end_upload(
     row = freed(found, storage=terms.storage)
     if row.state == PartialState.JOINED or not discard(row, storage=terms.storage):
         _end_joined(read_again(row.id), terms, now())
+    elif row.state == PartialState.OPEN and not row.is_part:
+        metering.count(metering.UPLOADS, "aborted")
 
 
 def _end_joined(row: PartialRecord | None, terms: Terms, now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select, tuple_
 
+from minifile.extensions import db, release_connection
 from minifile.models import Breakdown, Delivery, SeenClient, Slot, Tally
 from minifile.policy.timelines import TallyStep, quarter
 from minifile.services.counts import TallyScope
@@ -48,15 +49,14 @@ def drop_details(until: datetime) -> None:
 
 
 def _delete(table: _Table, wanted: ColumnElement[bool]) -> None:
+    """Delete rows; where there are none nothing is written."""
     keys = list(table.__mapper__.primary_key)
-    page = select(*keys).where(wanted).limit(ROWS)
-    while _delete_rows(tuple_(*keys).in_(page), table) == ROWS:
-        pass
+    while page := db.session.execute(select(*keys).where(wanted).limit(ROWS)).all():
+        release_connection()
+        _delete_rows(tuple_(*keys).in_([tuple(row) for row in page]), table)
+    release_connection()
 
 
-def _delete_rows(wanted: ColumnElement[bool], table: Any) -> int:
+def _delete_rows(wanted: ColumnElement[bool], table: Any) -> None:
     with unhurried_transaction() as session:
-        gone = session.execute(
-            delete(table).where(wanted).execution_options(synchronize_session=False)
-        )
-        return int(gone.rowcount)  # type: ignore[attr-defined]
+        session.execute(delete(table).where(wanted).execution_options(synchronize_session=False))

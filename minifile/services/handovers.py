@@ -14,6 +14,7 @@ from minifile.models import Delivery
 from minifile.policy.counting import FileSpan
 from minifile.services.commits import Work, commit
 from minifile.services.deliveries import beginning, is_durable
+from minifile.services.download_notices import tell_of_download
 from minifile.services.downloads import Reading, noticing_removal
 from minifile.services.statements import Driver, Statement
 from minifile.storage import Storage
@@ -100,5 +101,7 @@ def _handing_over(
         ticket = begin(driver)
         ids = {"slot_id": ticket.slot_id, "file_id": part.file_id}
         _HAND_OVER.run(driver, **ids, more=more, now=now)
+        if ticket.told is not None:
+            tell_of_download(driver, ticket.link_id, ticket.slot_id, ticket.told, now)
 
     return work

@@ -30,6 +30,8 @@ from minifile.models import (
 from minifile.policy.identity import email_key
 from minifile.services.admin_offers import withdraw_offers
 from minifile.services.audit import record
+from minifile.services.counts import TallyScope
+from minifile.services.forgetting import delete_tallies
 from minifile.services.pacing import pages_until_gone, read_page, unhurried_transaction
 from minifile.services.partials import discard, read_again
 from minifile.services.purge import Purged, purge_at_once
@@ -85,6 +87,7 @@ def delete_user(
         went = purge_at_once(Link.owner_id == user_id, storage=storage, now=now)
         deleted = Purged(deleted.links + went.links, deleted.size_bytes + went.size_bytes)
         _discard_uploads(user_id, storage)
+        delete_tallies(TallyScope.USER, [user_id])
         if _delete_row(user_id):
             return Departure(deleted.links, deleted.size_bytes, kept)
     raise ServiceBusy

@@ -16,11 +16,14 @@ from minifile.models import (
     FileRequest,
     Grant,
     Link,
+    Notification,
     OidcIdentity,
     PartialUpload,
     Submission,
+    Subscription,
     User,
     UserSession,
+    Webhook,
 )
 from minifile.services.pacing import ROWS
 
@@ -37,7 +40,7 @@ _REQUEST = (
 )
 _USER = (
     "name email role created_at disabled_at signed_in_at max_file_size quota max_links"
-    " max_lifetime_seconds daily_upload"
+    " max_lifetime_seconds daily_upload unfetched_hours digest digest_zone"
 )
 
 
@@ -72,6 +75,9 @@ def _sections(user_id: int) -> Iterator[tuple[str, Iterator[Row]]]:
         of(PartialUpload, "filename state length offset created_at expires_at", "owner_id"),
     )
     yield "daily_uploads", _daily_uploads(user_id)
+    yield "webhooks", of(Webhook, "url created_at disabled_at")
+    yield "subscriptions", _subscriptions(user_id)
+    yield "notifications", of(Notification, "kind at payload")
     yield "audit", of(AuditEntry, "at via action subject_id detail", "actor_id")
 
 
@@ -114,6 +120,17 @@ def _submission(row: Submission) -> Row:
     )
     known = _row(row, "sender_name message created_at open_until seen_at")
     return {"file_request": request, "link": code, **known}
+
+
+def _subscriptions(user_id: int) -> Iterator[Row]:
+    wanted = select(Subscription).where(Subscription.user_id == user_id)
+    return _pages(wanted, Subscription.id, _subscription)
+
+
+def _subscription(row: Subscription) -> Row:
+    code = db.session.scalar(select(Link.code).where(Link.id == row.link_id))
+    url = db.session.scalar(select(Webhook.url).where(Webhook.id == row.webhook_id))
+    return {"link": code, "webhook": url, **_row(row, "kind created_at")}
 
 
 def _daily_uploads(user_id: int) -> Iterator[Row]:

@@ -8,12 +8,10 @@ Only failures and created links are written; a visitor who guesses nothing costs
 
 import hashlib
 import hmac
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any
 
 from limits import RateLimitItemPerSecond
 from limits.storage import Storage as LimitsStorage
@@ -29,9 +27,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     case,
-    create_engine,
     delete,
-    event,
     select,
     update,
 )
@@ -40,6 +36,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
+from minifile import metering
 from minifile.errors import TooManyTries
 from minifile.services.statements import Statement, reading
 
@@ -76,6 +73,8 @@ WINDOWS = {
 
 class RateLimits:
     """The rate limits of an instance: `check` before the act and `count` after, or `take`."""
+
+    _tells = True
 
     def __init__(
         self,
@@ -150,6 +149,8 @@ class RateLimits:
         return self._storage.get(rule.key_for(*self._key(what, who)))
 
     def _refusal(self, what: str, who: tuple[str, ...]) -> TooManyTries:
+        if self._tells:
+            metering.count(metering.RATE_LIMIT_HITS, what)
         window = self._limiter.get_window_stats(self._rules[what], *self._key(what, who))
         return TooManyTries(what, timedelta(seconds=window.reset_time - time.time()))
 
@@ -160,7 +161,9 @@ class RateLimits:
 
 
 class _SilentRateLimits(RateLimits):
-    """See `without_counting`."""
+    """See `without_counting`. Whoever is refused goes another way, and is told of there."""
+
+    _tells = False
 
     def __init__(self, loud: RateLimits) -> None:
         self.__dict__.update(loud.__dict__)
@@ -262,22 +265,6 @@ class DatabaseCounters(LimitsStorage):
         with reading(self._engine) as driver:
             rows = self._look_up.run(driver, key=key, now=now)
         return (rows[0][0], rows[0][1]) if rows else (0, now)
-
-
-def open_counters_engine(path: str) -> Engine:
-    """Return the engine of the counters' own SQLite file."""
-    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: object) -> None:
-        for pragma in ("busy_timeout=5000", "synchronous=OFF"):
-            connection.execute(f"PRAGMA {pragma}")
-        # The file remembers this mode. Where several connections turn a new file to it at once,
-        # SQLite fails the late ones without waiting; the one before them has done it.
-        with suppress(sqlite3.OperationalError):
-            connection.execute("PRAGMA journal_mode=WAL")
-
-    return engine
 
 
 def _look_up(table: Table) -> Statement:

@@ -6,12 +6,15 @@ from datetime import datetime
 from itertools import groupby
 
 from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
 
 from minifile.errors import BadOption, NotFound
 from minifile.extensions import db, write_transaction
-from minifile.identity import Actor
-from minifile.models import Link, Report
+from minifile.identity import Actor, UserRole
+from minifile.models import Link, Report, User
+from minifile.services.notifications import notify
 from minifile.services.rate_limits import REPORTS, RateLimits
+from minifile.services.statements import driver_of
 from minifile.services.takedowns import handle_reports
 from minifile.values import LinkRecord
 
@@ -72,7 +75,7 @@ def report_link(
     rates: RateLimits,
     now: datetime,
 ) -> None:
-    """Keep what a visitor says of a link that they may open.
+    """Keep what a visitor says of a link that they may open, and tell the admins who want it.
 
     Who reports one that has many open reports is thanked all the same. Raises BadOption and
     TooManyTries.
@@ -86,15 +89,16 @@ def report_link(
             select(func.count()).where(Report.link_id == link.id, Report.handled_at.is_(None))
         )
         if (count or 0) < MAX_OPEN and session.get(Link, link.id) is not None:
-            session.add(
-                Report(
-                    link_id=link.id,
-                    reason=reason,
-                    message=message or None,
-                    contact=contact or None,
-                    created_at=now,
-                )
+            report = Report(
+                link_id=link.id,
+                reason=reason,
+                message=message or None,
+                contact=contact or None,
+                created_at=now,
             )
+            session.add(report)
+            session.flush()
+            _tell_admins(session, report, now)
     rates.count(REPORTS, address)
 
 
@@ -137,6 +141,24 @@ def reports_of(link_id: int) -> Sequence[ReportRecord]:
     """Return what was said of a link, the newest first."""
     query = select(Report).where(Report.link_id == link_id).order_by(Report.id.desc())
     return [_as_record(row) for row in db.session.scalars(query)]
+
+
+def _tell_admins(session: Session, report: Report, now: datetime) -> None:
+    """Tell each admin who has asked for it, within the caller's transaction.
+
+    What the visitor wrote stands on the page only: a mail is no place for a stranger's words.
+    """
+    admins = select(User.id).where(User.role == UserRole.ADMIN, User.disabled_at.is_(None))
+    for admin_id in session.scalars(admins).all():
+        notify(
+            driver_of(session),
+            kind="report",
+            key=f"report:{report.id}:{admin_id}",
+            user_id=admin_id,
+            link_id=None,
+            payload={"report_id": report.id, "link_id": report.link_id, "reason": report.reason},
+            now=now,
+        )
 
 
 def _reported(links: Sequence[int]) -> list[ReportedLink]:

@@ -16,10 +16,12 @@ from sqlalchemy.orm import Session
 from minifile.models import Delivery, File, Link, Slot, Visit
 from minifile.policy.timelines import quarter
 from minifile.services.counts import EVERYTHING, Subject, TallyScope
+from minifile.services.download_notices import tell_of_download, told_of
 from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
 from minifile.services.pacing import read_page, unhurried_transaction
 from minifile.services.salts import forget_salts
 from minifile.services.slots import WHO_FIELDS
+from minifile.services.statements import driver_of
 from minifile.services.tallies import Sums, see_clients
 from minifile.values import Origin, VisitKind
 
@@ -86,6 +88,7 @@ class _Fact:
     """A slot or a delivery, as it is added: to whose counters, when, and what."""
 
     slot_id: int
+    link_id: int
     file_id: int | None
     family: int
     owner_id: int | None
@@ -101,7 +104,7 @@ def _end(query: Select[int], now: datetime) -> None:
             _hold_links(session, page)
             # Asked again: another roll-up may have been at them.
             due = session.scalars(query.where(Slot.id.in_(page))).all()
-            _add_slots(session, due)
+            _add_slots(session, due, now)
             _close(session, due, now)
 
 
@@ -128,7 +131,7 @@ def _is_in_flight(now: datetime) -> ColumnElement[bool]:
     return exists().where(Delivery.slot_id == Slot.id, Delivery.in_flight_until > now)
 
 
-def _add_slots(session: Session, slots: Sequence[int]) -> None:
+def _add_slots(session: Session, slots: Sequence[int], now: datetime) -> None:
     """Add slots and their deliveries to the tallies of all that they belong to."""
     sums = Sums()
     downloads = _read_slots(session, slots)
@@ -137,6 +140,11 @@ def _add_slots(session: Session, slots: Sequence[int]) -> None:
         subjects = _subjects(each.family, each.owner_id)
         sums.add(subjects, quarter(each.started_at), {"downloads": 1, **each.counters})
         sums.add_share(subjects, quarter(each.started_at), each.origin, "downloads")
+        told = told_of(each.owner_id, each.family)
+        if told is not None:
+            tell_of_download(
+                driver_of(session), each.link_id, each.slot_id, told, now, is_over=True
+            )
     for each in deliveries:
         subjects = [*_subjects(each.family, each.owner_id), _file(each)]
         sums.add(subjects, quarter(each.started_at), {"deliveries": 1, **each.counters})
@@ -183,14 +191,16 @@ def _read_deliveries(session: Session, wanted: ColumnElement[bool]) -> list[_Fac
 
 def _who(started_at: Any) -> list[Any]:
     who = [getattr(Slot, name) for name in WHO_FIELDS]
-    return [Slot.id, FAMILY, Link.owner_id, started_at, Slot.visitor, *who]
+    return [Slot.id, Slot.link_id, FAMILY, Link.owner_id, started_at, Slot.visitor, *who]
 
 
 def _fact(row: Any, file_id: int | None, columns: dict[str, Any]) -> _Fact:
-    slot_id, family, owner_id, started_at, visitor, *rest = row
+    slot_id, link_id, family, owner_id, started_at, visitor, *rest = row
     origin = Origin(*rest[: len(WHO_FIELDS)])
     counters = dict(zip(columns, rest[len(WHO_FIELDS) :], strict=False))
-    return _Fact(slot_id, file_id, family, owner_id, started_at, visitor, origin, counters)
+    return _Fact(
+        *(slot_id, link_id, file_id, family, owner_id, started_at, visitor, origin, counters)
+    )
 
 
 def _add_visits(session: Session, page: Sequence[int]) -> None:

@@ -9,6 +9,7 @@ from minifile.models import Delivery, Slot
 from minifile.policy.counting import FileSpan, covers, merge
 from minifile.services.commits import Work
 from minifile.services.deliveries import Ticket, lock
+from minifile.services.download_notices import tell_of_download
 from minifile.services.slots import (
     HAD_COLUMNS,
     Had,
@@ -80,6 +81,8 @@ def ending(
             finish_if_complete(driver, ticket.link_id, ticket.slot_id, now)
         elif not any(sent.values()):
             give_back_if_unused(driver, ticket.link_id, ticket.slot_id)
+        if ticket.told is not None:
+            tell_of_download(driver, ticket.link_id, ticket.slot_id, ticket.told, now)
 
     return work
 

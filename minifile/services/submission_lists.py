@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, exists, func, select, update
 
 from minifile.errors import NotFound
 from minifile.extensions import db, write_transaction
 from minifile.identity import Actor
-from minifile.models import FileRequest, Link, Submission, User
+from minifile.models import FileRequest, Link, Submission, Subscription, User
 from minifile.policy.names import FALLBACK_NAME, clean_filename, number_equal_names
 from minifile.services.audit import record
 from minifile.services.child_links import close_children, close_children_for_good
@@ -123,7 +123,8 @@ def mark_seen(submissions: Sequence[SubmissionRecord], *, now: datetime) -> None
 def read_news(request_id: int, *, now: datetime) -> News | None:
     """Return what to write to the owner; None when more than one submission is unseen, or none.
 
-    Of several the owner was told when the first came. None also without an e-mail address.
+    Of several the owner was told when the first came. None also without an e-mail address, and
+    for an owner who has chosen a mail about each.
     """
     unseen = (
         select(func.count())
@@ -136,6 +137,13 @@ def read_news(request_id: int, *, now: datetime) -> News | None:
         select(User.email, FileRequest.title, FileRequest.code)
         .join(FileRequest, FileRequest.owner_id == User.id)
         .where(FileRequest.id == request_id, User.disabled_at.is_(None))
+        .where(
+            ~exists().where(
+                Subscription.user_id == User.id,
+                Subscription.kind == "submission",
+                Subscription.webhook_id.is_(None),
+            )
+        )
     )
     found = db.session.execute(query).first()
     if found is None or found[0] is None or db.session.scalar(unseen) != 1:

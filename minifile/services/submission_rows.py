@@ -12,9 +12,11 @@ from minifile.models import File, Link, Slot, Submission
 from minifile.policy.file_requests import ADDED_WITHIN
 from minifile.policy.names import number_equal_names
 from minifile.services.new_links import insert_file, insert_link
+from minifile.services.notifications import notify
 from minifile.services.records import read_made_link
-from minifile.services.request_rows import hold_request
+from minifile.services.request_rows import RequestRecord, hold_request
 from minifile.services.statements import Driver, Statement, given
+from minifile.services.told_files import told_files
 from minifile.services.visits import note_upload
 from minifile.values import FileRecord, Limits, LinkRecord, LinkState
 
@@ -133,25 +135,51 @@ def hand_in(
             " Send the file without its token, as a new one."
         )
     added = None if own is None else _add(driver, own, draft, sender, limits, now)
-    return added or _make(driver, request_id, draft, sender, now)
+    return added or _make(driver, request, draft, sender, now)
 
 
 def _make(
-    driver: Driver, request_id: int, draft: LinkRecord, sender: Sender, now: datetime
+    driver: Driver, request: RequestRecord, draft: LinkRecord, sender: Sender, now: datetime
 ) -> HandedIn:
     link = insert_link(driver, draft, None)
     open_until = now + ADDED_WITHIN
-    _INSERT.run(
+    rows = _INSERT.run(
         driver,
         link_id=link.id,
-        file_request_id=request_id,
+        file_request_id=request.id,
         sender_hash=sender.sender_hash,
         sender_name=sender.name,
         message=sender.message,
         created_at=now,
         open_until=open_until,
     )
+    _tell_owner(driver, rows[0][0], request, link, sender, now)
     return HandedIn(link, link.files, open_until, is_new=True)
+
+
+def _tell_owner(
+    driver: Driver,
+    submission_id: int,
+    request: RequestRecord,
+    link: LinkRecord,
+    sender: Sender,
+    now: datetime,
+) -> None:
+    """Tell the owner of a new submission, once, however many files come after the first."""
+    notify(
+        driver,
+        kind="submission",
+        key=f"submission:{submission_id}",
+        user_id=request.owner_id,
+        link_id=link.id,
+        payload={
+            "title": request.title,
+            "request_code": request.code,
+            "sender_name": sender.name,
+            **told_files(link.files),
+        },
+        now=now,
+    )
 
 
 def _add(

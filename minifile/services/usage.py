@@ -45,14 +45,14 @@ def measure_usage(*, storage: Storage, now: datetime) -> Usage:
     # A child link is a way to the files of its parent, and no link of its own.
     is_link = Link.parent_id.is_(None)
     is_open = is_link & (Link.state == LinkState.OPEN) & (Link.expires_at > now)
-    _, links, links_open, downloads = _total(
-        Link.id, _one_if(is_link), _one_if(is_open), Link.download_count
+    _, links, links_open, downloads = add_up(
+        Link.id, one_if(is_link), one_if(is_open), Link.download_count
     )
-    files, size_bytes = _total(File.id, File.size_bytes)
-    _, in_flight = _total(Delivery.id, _one_if(Delivery.in_flight_until > now))
+    files, size_bytes = add_up(File.id, File.size_bytes)
+    _, in_flight = add_up(Delivery.id, one_if(Delivery.in_flight_until > now))
     is_pending = PartialUpload.state.in_([PartialState.OPEN, PartialState.COMPLETE])
-    _, partial_uploads, partial_bytes = _total(
-        PartialUpload.id, _one_if(is_pending), case((is_pending, PartialUpload.offset), else_=0)
+    _, partial_uploads, partial_bytes = add_up(
+        PartialUpload.id, one_if(is_pending), case((is_pending, PartialUpload.offset), else_=0)
     )
     return Usage(
         links_open=links_open,
@@ -64,8 +64,8 @@ def measure_usage(*, storage: Storage, now: datetime) -> Usage:
         free_bytes=storage.free_bytes(),
         partial_uploads=partial_uploads,
         partial_bytes=partial_bytes,
-        users=_total(User.id)[0],
-        reserved_bytes=_total(
+        users=add_up(User.id)[0],
+        reserved_bytes=add_up(
             Reservation.id,
             case((Reservation.alive_until > now, Reservation.size_bytes), else_=0),
         )[1],
@@ -89,15 +89,15 @@ def count_standings(now: datetime) -> dict[str, int]:
         "revoked": is_revoked & ~is_taken_down,
         "taken down": is_taken_down,
     }
-    counts = _total(Link.id, *(_one_if(standing) for standing in standings.values()))
+    counts = add_up(Link.id, *(one_if(standing) for standing in standings.values()))
     return dict(zip(standings, counts[1:], strict=True))
 
 
-def _one_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
+def one_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return case((condition, 1), else_=0)
 
 
-def _total(ids: InstrumentedAttribute[int], *columns: SQLColumnExpression[int]) -> list[int]:
+def add_up(ids: InstrumentedAttribute[int], *columns: SQLColumnExpression[int]) -> list[int]:
     """Return how many rows a table has, and the sum of each column."""
     numbers: list[Label[int]] = [
         column.label(f"number_{index}") for index, column in enumerate(columns)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import new as new_digest
 
+from minifile import metering
 from minifile.errors import ChecksumMismatch
 from minifile.services.bundle_rows import BundleSize
 from minifile.services.bundles import enter
@@ -64,6 +65,7 @@ def store_whole(
 
         progress = commit_with_code(work, code_length=terms.limits.code_length)
         reserved.is_settled = True
+    metering.count(metering.UPLOADS, "completed")
     if progress.made is not None:
         terms.rates.count(UPLOADS, visitor.rate_address)
     return progress

@@ -42,6 +42,7 @@ from minifile.web.error_pages import answer_refusal, say_when_to_retry, status_o
 from minifile.web.lifetimes import lifetime_choices
 from minifile.web.multipart import Part, read_parts
 from minifile.web.negotiate import answer_format, is_command_line_tool
+from minifile.web.transfers import NoUpload
 from minifile.web.usage import Usage, usage_of
 
 bp = Blueprint("upload", __name__)
@@ -134,7 +135,7 @@ def _name_check(account: Account | None) -> Callable[[Sequence[str]], object] | 
 def _receive(
     files: Iterator[Incoming], options: OptionReader, visitor: Visitor, overhead_bytes: int = 0
 ) -> Response:
-    with current_transfers().running(visitor.rate_address):
+    with current_transfers().receiving(visitor.rate_address):
         new_link = receive_upload(
             files,
             options.options,
@@ -165,7 +166,7 @@ def _finish(form: "_Form", options: OptionReader, visitor: Visitor) -> Response:
     return answer_upload(new_link, visitor)
 
 
-class _NamesBundle(Exception):
+class _NamesBundle(NoUpload):
     """A form held no file, but named a bundle whose files have come before."""
 
 

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 
 from flask import Blueprint, Response, g, request
@@ -43,6 +42,7 @@ from minifile.web.current import (
     utcnow,
 )
 from minifile.web.telling import tell_owner
+from minifile.web.transfers import Ends, noting_end
 
 bp = Blueprint("tus", __name__, url_prefix="/tus")
 bp.after_request(end_unread_body)
@@ -119,8 +119,9 @@ def _answer_request(asked: Asked, draft: Draft) -> Response:
 def _create(draft: Draft, visitor: Visitor, terms: Terms) -> Response:
     has_part = _has_body() and draft.part_ids is None
     part = _part(terms.limits.max_file_size) if has_part else None
-    running = current_transfers().running(visitor.rate_address) if part else nullcontext()
-    with running:
+    ends = Ends.IF_IT_FAILS
+    receiving = current_transfers().receiving(visitor.rate_address, ends)
+    with receiving if part else noting_end(ends):
         begun = begin_upload(draft, part, visitor, terms=terms, now=utcnow)
     _tell(begun.progress)
     response = _answer(begun.progress, 201)
@@ -155,7 +156,7 @@ def receive(upload_id: str) -> Response:
     said = request.headers.get("Upload-Length")
     length = None if said is None else read_number("Upload-Length", said)
     part = _part(_ANY_SIZE)
-    with current_transfers().running(visitor.rate_address):
+    with current_transfers().receiving(visitor.rate_address, Ends.LATER):
         progress = receive_part(
             upload_id, offset, length, part, visitor, terms=current_terms(), now=utcnow
         )

@@ -8,6 +8,8 @@ from functools import cache
 
 from flask import Flask
 
+from minifile import metering
+from minifile.request_ids import begin_request, current_request_id
 from minifile.web.current import current_application
 
 log = logging.getLogger("minifile")
@@ -21,7 +23,8 @@ def run_later(work: Callable[[], object]) -> None:
     What goes wrong is logged. A process that is killed forgets it: only for what can be asked for
     again.
     """
-    _pool(os.getpid()).submit(_run, current_application(), work)
+    metering.change(metering.WAITING, "background", by=1)
+    _pool(os.getpid()).submit(_run, current_application(), current_request_id(), work)
 
 
 def finish() -> None:
@@ -36,9 +39,12 @@ def _pool(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="later")
 
 
-def _run(app: Flask, work: Callable[[], object]) -> None:
+def _run(app: Flask, request_id: str | None, work: Callable[[], object]) -> None:
+    begin_request(request_id)
     try:
         with app.app_context():
             work()
     except Exception as error:  # noqa: BLE001 (nobody else would say it; the text may hold an address)
         log.error("work in the background failed: %s", type(error).__name__)
+    finally:
+        metering.change(metering.WAITING, "background", by=-1)

@@ -16,7 +16,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from minifile.errors import BadRequest, BadUpload, TooLarge, UploadTooSlow
+from minifile import metering
+from minifile.errors import BadRequest, TooLarge, UploadCut, UploadTooSlow
 from minifile.services.checksums import HELD_CHUNKS, LARGE_CHUNK_BYTES
 from minifile.values import Chunk
 from minifile.web.connection import close_after_answer, discard_body, socket_of
@@ -75,7 +76,7 @@ class Body:
 
         A buffer of LARGE_CHUNK_BYTES or more stays as it is until HELD_CHUNKS more have been
         asked for, a smaller one until the next; then it is used again. A client that waits for
-        `100 Continue` gets it with the first asking. Raises BadUpload when the body ends before
+        `100 Continue` gets it with the first asking. Raises UploadCut when the body ends before
         its length or its last chunk, UploadTooSlow when nothing comes for the idle time-out or
         the average is below the least rate, TooLarge when it goes on beyond all bounds.
         """
@@ -97,6 +98,7 @@ class Body:
                 f"Nothing arrived for {self._idle_seconds:.0f} seconds. {self._loss}"
             ) from None
         finally:
+            metering.count(metering.RECEIVED, by=self.received)
             if connection is not None:
                 # The server may have closed it by now.
                 with suppress(OSError):
@@ -136,7 +138,7 @@ class Body:
 
     def _check_length(self) -> None:
         if self.size_bytes is not None and self.received != self.size_bytes:
-            raise BadUpload(
+            raise UploadCut(
                 f"The upload was cut short: {self.received} of {self.size_bytes} bytes arrived."
                 f" {self._loss}"
             )
@@ -233,7 +235,7 @@ def _read_chunked(reader: Any) -> Iterator[Received]:
     except TimeoutError:
         raise
     except Exception as error:
-        raise BadUpload(
+        raise UploadCut(
             "The upload was cut short before its last chunk. Nothing was kept."
         ) from error
 
@@ -245,7 +247,7 @@ def _read_input(stream: Any, size_bytes: int | None) -> Iterator[Received]:
         try:
             chunk = stream.read(MOST_BYTES if left is None else min(left, MOST_BYTES))
         except OSError as error:
-            raise BadUpload("The upload was cut short. Nothing was kept.") from error
+            raise UploadCut("The upload was cut short. Nothing was kept.") from error
         if not chunk:
             return
         if left is not None:

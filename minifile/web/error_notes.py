@@ -4,6 +4,7 @@ from threading import BoundedSemaphore
 
 from flask import g, request
 
+from minifile import metering
 from minifile.services import history
 from minifile.web.background import run_later
 from minifile.web.current import utcnow
@@ -14,6 +15,7 @@ _waiting = BoundedSemaphore(100)
 
 def note_error(kind: str) -> None:
     """Count an error of this request: its route, its kind and the id of its link; nothing more."""
+    metering.count(metering.ERRORS, kind)
     if not _waiting.acquire(blocking=False):
         return
     route, link_id, now = str(request.url_rule or "-"), g.get("link_id"), utcnow()

@@ -9,12 +9,13 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as RouteNotFound
 
-from minifile import errors
+from minifile import errors, metering
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.services.users import has_users
 from minifile.web.current import current_account
 from minifile.web.error_notes import note_error
 from minifile.web.negotiate import answer_format
+from minifile.web.request_ids import shown_request_id
 
 log = logging.getLogger("minifile")
 
@@ -126,18 +127,26 @@ def say(status: int, title: str, message: str, *, asks_who: bool = False) -> Res
 
     With `asks_who` the page says that signing in may help.
     """
-    chosen = answer_format()
+    chosen, request_id = answer_format(), shown_request_id(status)
     if chosen == "html":
         page = render_template(
-            "error.html", status=status, title=title, message=message, asks_who=asks_who
+            "error.html",
+            status=status,
+            title=title,
+            message=message,
+            asks_who=asks_who,
+            request_id=request_id,
         )
         response = make_response(page, status)
     elif chosen == "json":
-        response = jsonify(type="about:blank", title=title, status=status, detail=message)
+        named = {} if request_id is None else {"request_id": request_id}
+        response = jsonify(type="about:blank", title=title, status=status, detail=message, **named)
         response.status_code = status
         response.content_type = "application/problem+json"
     else:
-        response = Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
+        # Whoever reads one line in a shell can do something with the id only if we are to blame.
+        line = f"{message} (request {request_id})" if status >= 500 else message
+        response = Response(f"{line}\n", status, content_type="text/plain; charset=utf-8")
     response.vary.update(("Accept", "User-Agent"))
     return response
 
@@ -174,6 +183,7 @@ def _is_unknown_address(error: HTTPException) -> bool:
 
 def _answer_without_database(error: Exception) -> Response:
     log.error("the database does not answer: %s", first_line(error))
+    metering.count(metering.ERRORS, "DatabaseUnavailable")
     # The page must not wait for it once more, to find out who is signed in.
     g.account, g.can_sign_in = None, False
     return answer_refusal(errors.ServiceBusy())

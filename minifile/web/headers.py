@@ -29,6 +29,9 @@ PAGE_HEADERS = {
 }
 
 
+REQUEST_ID = "X-Request-ID"
+
+
 def register(app: Flask) -> None:
     """Add the headers to every answer of the application; what a route set itself stays."""
     app.after_request(_add_headers)

@@ -35,6 +35,12 @@ LOG_WORDS = {
     "digest": "Mail of the day",
     "test": "Test",
 }
+_OUTCOMES = {
+    "completed": "completed",
+    "handed_over": "handed over; whether it arrived whole is not known",
+    "fetching": "still being fetched",
+    "aborted": "not completed",
+}
 _MAX_NAME = 120
 # So many names of files stand in a mail.
 _MAX_NAMES = 10
@@ -205,25 +211,23 @@ def _of_link(told: Told, subject: str, sentence: str, facts: Sequence[tuple[str,
 
 def _came_of(told: Told) -> list[tuple[str, str]]:
     said = told.payload
-    done, count = said.get("files_completed"), _count(said)
-    facts = []
-    if said.get("outcome") == "handed_over":
-        facts.append(("Outcome", "handed over; whether it arrived whole is not known"))
-    elif said.get("outcome") == "completed":
-        facts.append(("Outcome", "completed"))
-    elif isinstance(done, int) and count > 1:
-        facts.append(("Outcome", f"{done:,} of {plural(count, 'file')} completed"))
-    elif "outcome" in said:
-        facts.append(("Outcome", "not completed"))
-    sent = said.get("bytes_sent")
-    if isinstance(sent, int):
-        facts.append(("Sent", size_in_words(sent)))
-    if said.get("family"):
-        facts.append(("With", one_line(said["family"], 40)))
+    facts = [("Outcome", words) for words in [_outcome(said)] if words]
+    if isinstance(said.get("bytes_sent"), int):
+        facts.append(("Sent", size_in_words(said["bytes_sent"])))
+    for name, label in (("recipient", "Recipient"), ("family", "With")):
+        if said.get(name):
+            facts.append((label, one_line(said[name])))
     counted, most = said.get("download_count"), said.get("max_downloads")
     if isinstance(counted, int):
         facts.append(("Downloads", f"{counted:,} of {most:,}" if most else f"{counted:,}"))
     return facts
+
+
+def _outcome(said: Mapping[str, Any]) -> str | None:
+    outcome, done, count = said.get("outcome"), said.get("files_completed"), _count(said)
+    if outcome == "aborted" and isinstance(done, int) and count > 1:
+        return f"{done:,} of {plural(count, 'file')} completed"
+    return _OUTCOMES.get(str(outcome))
 
 
 def _files(payload: Mapping[str, Any]) -> list[tuple[str, str]]:

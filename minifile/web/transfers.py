@@ -10,11 +10,39 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from enum import Enum
 from functools import lru_cache
 
-from minifile.errors import TooManyTries
+from minifile import metering
+from minifile.errors import (
+    MinifileError,
+    ServiceBusy,
+    StorageFull,
+    StorageUnavailable,
+    TooManyTries,
+    TypeRefused,
+    UploadCut,
+    UploadTooSlow,
+)
 
 _RETRY_AFTER = timedelta(seconds=5)
+# What /metrics calls this limit.
+AT_ONCE = "transfers at once"
+
+
+_OUR_FAULT = (ServiceBusy, StorageFull, StorageUnavailable)
+
+
+class NoUpload(Exception):
+    """What was thought to be an upload brings no file; raised through `receiving`."""
+
+
+class Ends(Enum):
+    """When an upload has ended. One that is resumable tells of its completion by itself."""
+
+    WITH_REQUEST = "with its request"
+    IF_IT_FAILS = "with its request if that fails: it was to begin the upload"
+    LATER = "later: the request brings a part"
 
 
 class Transfers:
@@ -27,12 +55,19 @@ class Transfers:
 
     def begin(self, address: str) -> None:
         """Count a transfer that begins. Raises TooManyTries; this machine itself is exempt."""
+        if not self.may_begin(address):
+            metering.count(metering.RATE_LIMIT_HITS, AT_ONCE)
+            raise TooManyTries(f"{AT_ONCE} from your address", _RETRY_AFTER)
+
+    def may_begin(self, address: str) -> bool:
+        """Count a transfer that begins, if it may; say whether it may."""
         if _is_loopback(address):
-            return
+            return True
         with self._lock:
             if self._running[address] >= self.limit:
-                raise TooManyTries("transfers at once from your address", _RETRY_AFTER)
+                return False
             self._running[address] += 1
+            return True
 
     def end(self, address: str) -> None:
         """Take one off that began."""
@@ -44,13 +79,38 @@ class Transfers:
                 del self._running[address]
 
     @contextmanager
-    def running(self, address: str) -> Iterator[None]:
-        """Count a transfer while the block runs."""
+    def receiving(self, address: str, ends: Ends = Ends.WITH_REQUEST) -> Iterator[None]:
+        """Count an upload while the block receives it, and how it ended."""
         self.begin(address)
+        metering.change(metering.TRANSFERS, "upload", by=1)
         try:
-            yield
+            with noting_end(ends):
+                yield
         finally:
+            metering.change(metering.TRANSFERS, "upload", by=-1)
             self.end(address)
+
+
+@contextmanager
+def noting_end(ends: Ends) -> Iterator[None]:
+    """Tell how an upload ended that the block receives, if it has ended then."""
+    try:
+        yield
+    except NoUpload:
+        raise
+    except BaseException as error:
+        if ends is not Ends.LATER or isinstance(error, TypeRefused):
+            metering.count(metering.UPLOADS, _how_it_ended(error))
+        raise
+    if ends is Ends.WITH_REQUEST:
+        metering.count(metering.UPLOADS, "completed")
+
+
+def _how_it_ended(error: BaseException) -> str:
+    if isinstance(error, (UploadCut, UploadTooSlow)):
+        return "aborted"
+    is_refusal = isinstance(error, MinifileError) and not isinstance(error, _OUR_FAULT)
+    return "refused" if is_refusal else "failed"
 
 
 @lru_cache(maxsize=4096)

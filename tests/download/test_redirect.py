@@ -53,6 +53,7 @@ def test_a_redirect_carries_exactly_these_headers(app: Flask, link: Sent):
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
         "Vary": "Cookie",
+        "X-Request-ID": answer.headers["X-Request-ID"],
     }
     assert "curl goes there with -L" in answer.text
 

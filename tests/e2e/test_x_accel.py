@@ -14,7 +14,7 @@ from wire import Answer, ask, connect, downloads, eventually, get, head, is_sett
 
 CONTENT = os.urandom(300_000)
 # Between the two servers of an answer, and of the moment.
-OF_THE_HOP = {"date", "server", "connection", "x-accel-buffering"}
+OF_THE_HOP = {"date", "server", "connection", "x-accel-buffering", "x-request-id"}
 
 
 @dataclass
@@ -71,6 +71,8 @@ def test_nginx_answers_with_the_headers_of_minifile(
 
     assert theirs.status == ours.status == (206 if byte_range else 200)
     assert end_to_end(theirs) == end_to_end(ours)
+    # Each names its own request; nginx says what it calls it.
+    assert [len(answer.headers["X-Request-ID"]) for answer in (ours, theirs)] == [16, 32]
     assert theirs.body == ours.body
 
 
@@ -129,6 +131,8 @@ def test_answers_without_bytes_are_ours_and_count_nothing(
 
     assert theirs.status == ours.status == status
     assert end_to_end(theirs) == end_to_end(ours)
+    # Each names its own request; nginx says what it calls it.
+    assert [len(answer.headers["X-Request-ID"]) for answer in (ours, theirs)] == [16, 32]
     assert downloads(served.direct, path) == 0
 
 
@@ -136,6 +140,8 @@ def test_head_is_ours_and_counts_nothing(served: Served, path: str):
     ours, theirs = (head_of(server, path) for server in (served.direct, served.through))
 
     assert end_to_end(theirs) == end_to_end(ours)
+    # Each names its own request; nginx says what it calls it.
+    assert [len(answer.headers["X-Request-ID"]) for answer in (ours, theirs)] == [16, 32]
     assert theirs.headers["Content-Length"] == str(len(CONTENT))
     assert downloads(served.direct, path) == 0
 

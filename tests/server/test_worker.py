@@ -13,7 +13,18 @@ from pathlib import Path
 
 import pytest
 from conftest import RunningServer, linux_only
-from wire import ask, connect, downloads, eventually, get, head, is_settled, put, read_answers
+from wire import (
+    ask,
+    connect,
+    downloads,
+    eventually,
+    get,
+    head,
+    is_settled,
+    put,
+    read_answers,
+    workers_of,
+)
 
 StartServer = Callable[..., RunningServer]
 LARGE = os.urandom(2**20) * 16
@@ -217,12 +228,6 @@ def test_workers_share_the_connections(start_server: StartServer):
 
     assert sum(counts) == 16
     assert min(counts) >= 4
-
-
-def workers_of(server: RunningServer) -> list[int]:
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in children.split()]
 
 
 def connections_of(pid: int) -> int:

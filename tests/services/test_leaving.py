@@ -20,17 +20,21 @@ from minifile.models import (
     ApiToken,
     AuditEntry,
     DailyUpload,
+    Dispatch,
     FileRequest,
     Grant,
     Invitation,
     Link,
+    Notification,
     OidcIdentity,
     PartialUpload,
     PasswordReset,
     Reservation,
     Submission,
+    Subscription,
     User,
     UserSession,
+    Webhook,
 )
 from minifile.services.invitations import invite
 from minifile.services.leaving import LinksFate, delete_user
@@ -77,8 +81,20 @@ def furnish(app: Flask, user: UserRecord, other: UserRecord) -> None:
     db.session.add(request)
     db.session.flush()
     times = {"created_at": NOW, "expires_at": LATER}
+    hook = Webhook(user_id=user.id, url="https://h.example.org", secret="w" * 32, created_at=NOW)
+    told = Notification(key=f"k{user.id}", kind="quota", user_id=user.id, payload={}, at=NOW)
+    db.session.add_all([hook, told])
+    db.session.flush()
     db.session.add_all(
         [
+            Subscription(
+                user_id=user.id, link_id=link.id, kind="download", webhook_id=hook.id,
+                created_at=NOW,
+            ),
+            Dispatch(
+                notification_id=told.id, webhook_id=hook.id, target=f"webhook:{hook.id}", line=0,
+                state="pending",
+            ),
             UserSession(
                 session_hash="a" * 64, user_id=user.id, seen_at=NOW, user_agent="x", **times
             ),

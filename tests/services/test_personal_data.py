@@ -20,12 +20,14 @@ def test_everything_that_names_the_user_is_in_it(everywhere: Flask):
     told = json.loads(text)
     assert {name: len(rows) for name, rows in told.items() if name != "account"} == {
         "sessions": 1, "api_tokens": 1, "identities": 1, "links": 1, "grants": 1,
-        "file_requests": 1, "submissions": 1, "partial_uploads": 1, "daily_uploads": 1, "audit": 0,
+        "file_requests": 1, "submissions": 1, "partial_uploads": 1, "daily_uploads": 1,
+        "webhooks": 1, "subscriptions": 1, "notifications": 1, "audit": 0,
     }  # fmt: skip
     assert told["links"][0]["shared_with"] == ["Robert"]
     assert told["submissions"][0]["link"] == told["links"][0]["code"]
     assert told["submissions"][0]["file_request"] == told["file_requests"][0]["code"]
-    for secret in ("$argon2", "a" * 64, "b" * 64, "_hash", "storage_key"):
+    assert told["subscriptions"][0]["webhook"] == told["webhooks"][0]["url"]
+    for secret in ("$argon2", "a" * 64, "b" * 64, "_hash", "storage_key", "w" * 32):
         assert secret not in text
 
 

@@ -6,9 +6,10 @@ import pytest
 from conftest import NOW
 from flask import Flask
 from services.making import at_once, make_link, storage_of
+from services.telling import ask_to_hear, written
 
 from minifile.errors import BadOption, NotFound, TooManyTries
-from minifile.identity import BY_SHELL
+from minifile.identity import BY_SHELL, UserRole
 from minifile.services.reports import (
     MAX_MESSAGE,
     MAX_OPEN,
@@ -19,6 +20,7 @@ from minifile.services.reports import (
     reports_of,
 )
 from minifile.services.takedowns import Takedown, take_down
+from minifile.services.users import create_user
 from minifile.values import LinkRecord
 
 
@@ -126,3 +128,25 @@ def test_one_who_dismisses_and_one_who_takes_down_agree(everywhere: Flask):
 def test_reports_of_a_link_that_is_gone_can_not_be_dismissed(here: Flask):
     with pytest.raises(NotFound):
         dismiss_reports(4711, actor=BY_SHELL, now=NOW)
+
+
+def test_each_admin_who_wants_it_is_told_of_each_report(everywhere: Flask):
+    link = make_link(everywhere)
+    root, other, alice = (
+        create_user(name, password=None, role=role, now=NOW)
+        for name, role in (
+            ("Root", UserRole.ADMIN), ("Other", UserRole.ADMIN), ("Alice", UserRole.USER),
+        )
+    )  # fmt: skip
+    for user in (root, alice):
+        ask_to_hear(user.id, "report")
+
+    report(everywhere, link, message="It steals.", contact="bob@example.org")
+    report(everywhere, link, "abuse")
+
+    told = written("report")
+    assert [each.user_id for each in told] == [root.id, root.id]
+    assert [each.payload["reason"] for each in told] == ["malware", "abuse"]
+    assert "steals" not in str(told)
+    assert "bob@example.org" not in str(told)
+    assert other.id != root.id

@@ -341,7 +341,8 @@ def test_a_full_disk_is_507(make_app, method: str):
         answer = shell(app).open("/", method=method, **body)
 
     assert answer.status_code == 507
-    assert answer.text == "There is not enough free space for this upload just now.\n"
+    sentence = "There is not enough free space for this upload just now."
+    assert answer.text == f"{sentence} (request {answer.headers['X-Request-ID']})\n"
 
 
 def test_more_links_than_an_address_may_make_are_429(make_app):
@@ -435,7 +436,7 @@ def test_every_refusal_is_said_in_the_form_that_was_asked_for(
     assert answer.headers["Cache-Control"] == "no-store"
     if asked is JSON:
         assert answer.content_type == "application/problem+json"
-        assert answer.json.keys() == {"type", "title", "status", "detail"}
+        assert answer.json.keys() == {"type", "title", "status", "detail", "request_id"}
         assert answer.json["status"] == status
         assert answer.json["detail"].endswith(".")
     else:

@@ -102,10 +102,14 @@ def test_every_failure_is_one_sentence_in_each_form(
     text, json, html = (answer_to(failing, made(kind), accept) for accept in FORMS)
 
     assert text.content_type == "text/plain; charset=utf-8"
-    assert text.text.count("\n") == 1
-    assert text.text.endswith(".\n")
+    said, is_ours = text.text, text.status_code >= 500
+    assert said.count("\n") == 1
+    # Where we are to blame, the line names the request.
+    assert is_ours == said.endswith(f" (request {text.headers['X-Request-ID']})\n")
+    said = said.partition(" (request ")[0].strip()
+    assert said.endswith(".")
     assert json.content_type == "application/problem+json"
-    assert json.json["detail"] == text.text.strip()
+    assert json.json["detail"] == said
     assert html.content_type == "text/html; charset=utf-8"
     assert json.json["title"].replace("'", "&#39;") in html.text
     assert len({each.status_code for each in (text, json, html)}) == 1

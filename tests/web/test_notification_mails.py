@@ -18,14 +18,15 @@ from minifile.web.switching_off import Off, read_off
 SITE = "https://f.example.org"
 FILES = {"files": ["Fotos & <b>Rezepte</b>.zip", "b.txt"], "file_count": 3}
 PAYLOADS: dict[str, dict[str, Any]] = {
-    "first_download": {**FILES, "outcome": "completed", "bytes_sent": 2048, "family": "Firefox"},
+    "first_download": {**FILES, "outcome": "completed", "bytes_sent": 2048, "family": "Firefox"}
+    | {"recipient": "bob@example.org"},
     "download": {**FILES, "outcome": "aborted", "files_completed": 1, "download_count": 2},
     "exhausted": {**FILES, "max_downloads": 3},
     "unfetched": {**FILES, "expires_at": "2026-11-23T12:00:00+00:00"},
     "submission": {**FILES, "title": "Photos", "sender_name": "Bob", "request_code": "abcdefghij"},
     "quota": {"used_bytes": 95 * 2**20, "quota_bytes": 100 * 2**20},
     "report": {"reason": "malware"},
-}
+}  # fmt: skip
 WHOM = "alice@example.org"
 
 

@@ -24,7 +24,7 @@ def test_an_ended_transfer_makes_room():
     transfers = Transfers(1)
 
     for _ in range(3):
-        with transfers.running(BOB):
+        with transfers.receiving(BOB):
             pass
 
     transfers.begin(BOB)

@@ -1,0 +1,94 @@
+"""METRICS_BIND: a port of its own for /metrics, beside that of the server.
+
+The listening socket is made before the workers are forked off, so all of them have it. One answers,
+whoever holds the lock; when it ends, however it does, the kernel gives the lock to another.
+"""
+
+import fcntl
+import logging
+import os
+import socket
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from flask import Flask
+
+from minifile.config.metrics import parse_address
+from minifile.metrics.access import may_read
+from minifile.metrics.exposition import CONTENT_TYPE, exposition_of
+from minifile.web.current import instance_of
+
+log = logging.getLogger("minifile")
+
+PATH = "/metrics"
+# A client that falls silent is given up.
+_SILENT_SECONDS = 10
+
+
+def listen(address: str) -> socket.socket:
+    """Listen on the address of METRICS_BIND. Raises OSError."""
+    host, port = parse_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+def answer_in_turn(app: Flask, listener: socket.socket, lock: Path) -> None:
+    """Let a thread of this process answer as soon as no other process does."""
+    threading.Thread(
+        target=_wait_and_answer, args=(app, listener, lock), name="metrics", daemon=True
+    ).start()
+
+
+def _wait_and_answer(app: Flask, listener: socket.socket, lock: Path) -> None:
+    try:
+        # Never closed: it is held until the process ends.
+        fcntl.flock(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
+        _Listener(app, listener).serve_forever()
+    except Exception:
+        log.exception("METRICS_BIND is not answered by this process any more")
+
+
+class _Listener(ThreadingHTTPServer):
+    """Serves on a socket that listens already."""
+
+    def __init__(self, app: Flask, listener: socket.socket) -> None:
+        super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.app = app
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one address; whatever else is asked for is not there."""
+
+    server: _Listener
+    timeout = _SILENT_SECONDS
+    server_version, sys_version = "minifile", ""
+
+    def do_GET(self) -> None:
+        """Answer with all numbers, to who brings the token where there is one."""
+        token = instance_of(self.server.app).settings.metrics_token
+        if self.path.partition("?")[0] != PATH:
+            self._answer(HTTPStatus.NOT_FOUND, b"There is nothing at this address.\n")
+        elif token and not may_read(token, self.headers.get("Authorization")):
+            self._answer(HTTPStatus.UNAUTHORIZED, b"This needs the METRICS_TOKEN as a Bearer.\n")
+        else:
+            self._answer(HTTPStatus.OK, exposition_of(self.server.app).text(), CONTENT_TYPE)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing: the line would hold the path that was asked for."""
+
+    def _answer(
+        self, status: HTTPStatus, body: bytes, content_type: str = "text/plain; charset=utf-8"
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if status is HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", 'Bearer realm="minifile metrics"')
+        self.end_headers()
+        self.wfile.write(body)

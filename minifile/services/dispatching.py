@@ -1,0 +1,189 @@
+"""Dispatching: what waits is claimed, sent by whoever has the claim, and settled.
+
+A claim is a random token that is written by compare-and-swap, with an end: that of a process which
+was killed runs out, and somebody else sends. What was sent and could not be settled is sent again,
+under the same name, so that the receiver can tell. Of one target and link the later waits for the
+earlier, and one target has one claim at a time, so that a receiver that hangs holds one thread.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy.orm import aliased
+
+from minifile.errors import Conflict, NotFound
+from minifile.extensions import db, release_connection, write_transaction
+from minifile.models import Dispatch, Notification
+from minifile.policy.retrying import next_attempt
+from minifile.services.notifications import HELD, PENDING
+from minifile.services.pacing import pages_until_gone, unhurried_transaction
+
+SENT = "sent"
+FAILED = "failed"
+# Longer than any sender takes.
+CLAIMED_FOR = timedelta(minutes=3)
+
+
+class Outcome(StrEnum):
+    """What came of one attempt to send."""
+
+    SENT = "sent"
+    LATER = "later"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an attempt, and what the other side said, in a word or a status."""
+
+    outcome: Outcome
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A dispatch that this process may send until its claim ends."""
+
+    id: int
+    notification_id: int
+    webhook_id: int | None
+    attempts: int
+    round: int
+    first_at: datetime
+    claim: str
+
+    @property
+    def name(self) -> str:
+        """What stays the same while it is offered again, and is another once it was asked for."""
+        return f"{self.id}.{self.round}"
+
+
+def claim_due(at_most: int, *, now: datetime) -> Sequence[Claimed]:
+    """Claim dispatches that are due, at most so many, one a target."""
+    query = (
+        select(Dispatch.id)
+        .where(Dispatch.next_at <= now, _is_free(now))
+        .order_by(Dispatch.next_at, Dispatch.id)
+        .limit(at_most)
+    )
+    ids = db.session.scalars(query).all()
+    release_connection()
+    found = [_claim(dispatch_id, now) for dispatch_id in ids]
+    return [each for each in found if each is not None]
+
+
+def settle(
+    claimed: Claimed, answer: Answer, *, spread: float, took: timedelta, now: datetime
+) -> bool:
+    """Write down what came of an attempt; False when the claim had ended meanwhile.
+
+    `spread` is as in `policy/retrying.py`.
+    """
+    attempts, again = claimed.attempts + 1, None
+    if answer.outcome is Outcome.LATER:
+        again = next_attempt(attempts, claimed.first_at, now, spread=spread)
+    given_up = FAILED if again is None else PENDING
+    state = SENT if answer.outcome is Outcome.SENT else given_up
+    with write_transaction() as session:
+        settled = session.execute(
+            update(Dispatch)
+            .where(Dispatch.id == claimed.id, Dispatch.claim == claimed.claim)
+            .values(
+                state=state,
+                attempts=attempts,
+                next_at=again,
+                last_at=now,
+                took_ms=round(took.total_seconds() * 1000),
+                answer=answer.said[:80],
+                claim=None,
+                claimed_until=None,
+            )
+            .returning(Dispatch.id)
+        )
+        return settled.first() is not None
+
+
+def redeliver(user_id: int, dispatch_id: int, *, now: datetime) -> None:
+    """Send once more what was sent or has failed. Raises NotFound, also for another user's."""
+    with write_transaction() as session:
+        query = (
+            select(Dispatch)
+            .join(Notification, Notification.id == Dispatch.notification_id)
+            .where(Dispatch.id == dispatch_id, Notification.user_id == user_id)
+        )
+        row = session.scalar(query.with_for_update(of=Dispatch))
+        if row is None:
+            raise NotFound("There is no such notification.")
+        if row.state not in (SENT, FAILED):
+            raise Conflict("It is on its way already.")
+        row.state, row.next_at, row.round = PENDING, now, row.round + 1
+        row.attempts, row.first_at = 0, None
+
+
+def delete_old_notifications(before: datetime) -> int:
+    """Delete notifications from before an instant of which nothing waits; return how many."""
+    waiting = exists().where(
+        Dispatch.notification_id == Notification.id, Dispatch.state.in_([HELD, PENDING])
+    )
+    count = 0
+    for page in pages_until_gone(select(Notification.id).where(Notification.at < before, ~waiting)):
+        with unhurried_transaction() as session:
+            session.execute(
+                delete(Notification)
+                .where(Notification.id.in_(page))
+                .execution_options(synchronize_session=False)
+            )
+        count += len(page)
+    return count
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    """Say of a dispatch whether it is the first of its line, and its target has no claim."""
+    earlier, busy = aliased(Dispatch), aliased(Dispatch)
+    return and_(
+        Dispatch.state == PENDING,
+        or_(Dispatch.claimed_until.is_(None), Dispatch.claimed_until <= now),
+        ~exists().where(
+            earlier.target == Dispatch.target,
+            earlier.line == Dispatch.line,
+            earlier.state == PENDING,
+            # One that waits for what comes of its download holds up nobody.
+            or_(earlier.attempts > 0, earlier.next_at <= now),
+            earlier.id < Dispatch.id,
+        ),
+        ~exists().where(
+            busy.target == Dispatch.target, busy.state == PENDING, busy.claimed_until > now
+        ),
+    )
+
+
+def _claim(dispatch_id: int, now: datetime) -> Claimed | None:
+    """Take one by compare-and-swap; None when somebody else was faster."""
+    claim = secrets.token_hex(16)
+    with write_transaction() as session:
+        taken = session.execute(
+            update(Dispatch)
+            .where(Dispatch.id == dispatch_id, _is_free(now))
+            .values(claim=claim, claimed_until=now + CLAIMED_FOR)
+            .returning(
+                Dispatch.notification_id,
+                Dispatch.webhook_id,
+                Dispatch.attempts,
+                Dispatch.round,
+                Dispatch.first_at,
+            )
+            .execution_options(synchronize_session=False)
+        ).first()
+        if taken is None:
+            return None
+        notification_id, webhook_id, attempts, round_, first_at = taken
+        if first_at is None:
+            first = update(Dispatch).where(Dispatch.id == dispatch_id).values(first_at=now)
+            session.execute(first.execution_options(synchronize_session=False))
+    return Claimed(
+        dispatch_id, notification_id, webhook_id, attempts, round_, first_at or now, claim
+    )
