@@ -104,6 +104,7 @@ def server_settings(
     settings = instance_of(app).settings
     host = options.host
     RouteLogger.form = settings.log_format
+    RouteLogger.keeps_addresses = settings.keep_addresses
     return {
         "bind": f"[{host}]:{options.port}" if ":" in host else f"{host}:{options.port}",
         "workers": options.workers or default_workers(),

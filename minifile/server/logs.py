@@ -33,6 +33,8 @@ class RouteLogger(Logger):
 
     form = "text"
     """What LOG_FORMAT says; set before the server starts."""
+    keeps_addresses = False
+    """What KEEP_ADDRESSES says; set likewise."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)  # type: ignore[no-untyped-call]
@@ -51,13 +53,13 @@ class RouteLogger(Logger):
 
     def write_access(self, line: AccessLine) -> None:
         """Write the line of a request that is over, and tell /metrics of it."""
-        self.access_log.info("%s", line)
+        self._write(line)
         metering.answered(line.method, line.route, line.status, [line.seconds], line.sent)
 
     def write_accesses(self, lines: Sequence[AccessLine]) -> None:
         """Do the same for the plain requests that were answered together."""
         for line in lines:
-            self.access_log.info("%s", line)
+            self._write(line)
         if not metering.is_on():
             return
         for route in {line.route for line in lines}:
@@ -65,10 +67,15 @@ class RouteLogger(Logger):
             seconds, sent = [line.seconds for line in alike], sum(line.sent for line in alike)
             metering.answered(alike[0].method, route, alike[0].status, seconds, sent)
 
+    def _write(self, line: AccessLine) -> None:
+        if not self.keeps_addresses:
+            line.address = "-"
+        self.access_log.info("%s", line)
+
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Log without the request line, which gunicorn quotes where it can't parse it."""
+        """Log without address and request line, which gunicorn tells of what it can't parse."""
         if str(msg).startswith("Invalid request from"):
-            msg = str(msg).partition(": ")[0]
+            msg = "Invalid request"
         super().warning(msg, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:

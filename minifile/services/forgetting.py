@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, tuple_
+from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, tuple_, update
 
 from minifile.extensions import db, release_connection
-from minifile.models import Breakdown, Delivery, SeenClient, Slot, Tally
+from minifile.models import Breakdown, Delivery, Link, SeenClient, Slot, Tally
 from minifile.policy.timelines import TallyStep, quarter
 from minifile.services.counts import TallyScope
 from minifile.services.pacing import ROWS, pages_until_gone, unhurried_transaction
+from minifile.services.slots import WHO_FIELDS
 
 # A download that takes longer may count its client once more.
 CLIENTS_KEPT = timedelta(days=7)
@@ -41,11 +42,39 @@ def forget(*, retention: timedelta, now: datetime) -> None:
 
 
 def drop_details(until: datetime) -> None:
-    """Delete slots that ended until then, with their deliveries; all of them are in the tallies."""
-    for page in pages_until_gone(select(Slot.id).where(Slot.ended_at <= until).order_by(Slot.id)):
-        for deliveries in pages_until_gone(select(Delivery.id).where(Delivery.slot_id.in_(page))):
-            _delete_rows(Delivery.id.in_(deliveries), Delivery)
+    """Delete slots that ended until then, with their deliveries; all of them are in the tallies.
+
+    Of those that the sender let in by name it stays that they came, and whether they got all: the
+    list of them counts their slots, for as long as the link is there.
+    """
+    is_over = Slot.ended_at <= until
+    child = exists().where(Link.id == Slot.link_id, Link.parent_id.is_not(None))
+    is_of_somebody = or_(Slot.user_id.is_not(None), child)
+    for page in pages_until_gone(_ids(is_over, ~is_of_somebody)):
+        _drop_deliveries(page)
         _delete_rows(Slot.id.in_(page), Slot)
+    has_details = or_(
+        exists().where(Delivery.slot_id == Slot.id),
+        *(getattr(Slot, name).is_not(None) for name in WHO_FIELDS),
+    )
+    for page in pages_until_gone(_ids(is_over, is_of_somebody, has_details)):
+        _drop_deliveries(page)
+        with unhurried_transaction() as session:
+            session.execute(
+                update(Slot)
+                .where(Slot.id.in_(page))
+                .values(dict.fromkeys(WHO_FIELDS))
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _ids(*wanted: ColumnElement[bool]) -> Select[tuple[int]]:
+    return select(Slot.id).where(*wanted).order_by(Slot.id)
+
+
+def _drop_deliveries(slots: Sequence[int]) -> None:
+    for page in pages_until_gone(select(Delivery.id).where(Delivery.slot_id.in_(slots))):
+        _delete_rows(Delivery.id.in_(page), Delivery)
 
 
 def _delete(table: _Table, wanted: ColumnElement[bool]) -> None:

@@ -130,7 +130,7 @@ def test_the_log_tells_routes_and_ids_but_no_code_token_or_name(start_server: St
     assert '127.0.0.1 "PUT /<filename>" link=1 201 ' in log
     hidden = [link["code"], link["owner_token"], "secret", "unknowncode", "query", "referer"]
     hidden += ["password", "OnBhc3N3b3Jk"]
-    assert "Invalid request from ip=127.0.0.1\n" in log
+    assert "Invalid request\n" in log
     assert [word for word in hidden if word in log] == []
 
 

@@ -30,6 +30,7 @@ from minifile.policy.counting import FileSpan
 from minifile.policy.sharing import MAX_RECIPIENTS
 from minifile.services.deliveries import Ticket
 from minifile.services.downloads import Reading, find_readable_link
+from minifile.services.forgetting import forget
 from minifile.services.fsck import list_faults
 from minifile.services.handovers import ADDRESS_LIFETIME, hand_over_file
 from minifile.services.leaving import LinksFate, delete_user
@@ -46,6 +47,7 @@ from minifile.services.links import (
 from minifile.services.ownership import remember_unlocked
 from minifile.services.progress import read_progress
 from minifile.services.purge import purge_expired
+from minifile.services.rollup import end_slots
 from minifile.services.shared_with import SeenRecipient, read_sharing
 from minifile.services.sharing import add_recipients, revoke_recipient
 from minifile.services.usage import measure_usage
@@ -166,6 +168,22 @@ def test_the_sender_sees_who_fetched_each_file(everywhere, alice):
 
     assert progress.fetching == 1
     assert [each.who for each in progress.deliveries] == [None, TWO[1]]
+
+
+def test_what_each_recipient_has_fetched_is_known_when_the_details_are_gone(everywhere, alice):
+    link = upload(everywhere, alice, recipients=TWO)
+    fetch(children_of(everywhere, link)[1])
+    fetch(link)
+    before = recipients_of(link)
+    end_slots(NOW + 2 * DAY)
+
+    for _ in range(2):
+        forget(retention=timedelta(0), now=NOW + 3 * DAY)
+
+    assert recipients_of(link) == before
+    assert read_progress(link, now=NOW).deliveries == []
+    [left] = db.session.scalars(db.select(Slot)).all()
+    assert (left.family, left.address, left.client) == (None, None, None)
 
 
 def test_changes_of_the_parent_hold_for_its_children_too(everywhere, alice):

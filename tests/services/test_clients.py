@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from conftest import NOW
@@ -13,6 +14,7 @@ from services.making import ALICE, BOB, CHARLIE, DAY, visitor
 from minifile.extensions import db, write_transaction
 from minifile.models import ClientSalt
 from minifile.services.clients import client_hashes, destroy_old_salts, known_client_hashes
+from minifile.services.salts import forget_salts
 from minifile.values import Visitor
 
 MIDNIGHT = (NOW + DAY).replace(hour=0)
@@ -115,6 +117,26 @@ def test_a_destroyed_salt_makes_the_client_a_stranger(everywhere: Flask):
         destroy_old_salts(NOW + 2 * DAY)
 
     assert before not in hashes(CHARLIE)
+
+
+@pytest.mark.sqlite
+def test_of_a_destroyed_salt_no_byte_is_left_in_the_files(here: Flask):
+    hashes(CHARLIE)
+    salt = db.session.scalars(db.select(ClientSalt.salt)).one()
+    db.session.commit()
+    assert salt in bytes_of_the_database()
+
+    forget_salts(NOW + DAY)
+    kept = bytes_of_the_database()
+    forget_salts(NOW + 2 * DAY)
+
+    assert salt in kept
+    assert salt not in bytes_of_the_database()
+
+
+def bytes_of_the_database() -> bytes:
+    path = Path(db.engine.url.database)
+    return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
 
 
 def test_first_visitors_of_a_day_who_come_at_once_share_its_salt(everywhere: Flask):

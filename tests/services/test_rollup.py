@@ -16,7 +16,7 @@ from services.making import (
 )
 from sqlalchemy import func, select
 
-from minifile.extensions import db
+from minifile.extensions import db, read_as_one
 from minifile.models import Delivery, SeenClient, Slot, Visit
 from minifile.policy.counting import FileSpan
 from minifile.services.analytics import break_down, count, timeline, top_links
@@ -137,6 +137,20 @@ def test_all_numbers_are_the_same_after_each_step_of_the_roll_up(everywhere: Fla
     assert after == before
     assert all_numbers(link) == before
     assert [kept(table) for table in (Visit, Slot, Delivery, SeenClient)] == [0, 0, 0, 0]
+
+
+def test_what_is_added_up_while_numbers_are_read_is_not_missed(everywhere: Flask):
+    a_busy_link(everywhere)
+    visits = select(func.count()).select_from(Visit)
+
+    read_as_one()
+    before = db.session.scalar(visits)
+    at_once(everywhere, lambda: roll_up(EVENING))
+
+    assert before
+    assert db.session.scalar(visits) == before
+    db.session.commit()
+    assert db.session.scalar(visits) == 0
 
 
 def test_several_roll_ups_at_once_count_everything_once(everywhere: Flask):
