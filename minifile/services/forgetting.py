@@ -14,6 +14,7 @@ from minifile.models import Breakdown, Delivery, Link, SeenClient, Slot, Tally
 from minifile.policy.timelines import TallyStep, quarter
 from minifile.services.counts import TallyScope
 from minifile.services.pacing import ROWS, pages_until_gone, unhurried_transaction
+from minifile.services.salts import leave_no_trace
 from minifile.services.slots import WHO_FIELDS
 
 # A download that takes longer may count its client once more.
@@ -32,8 +33,9 @@ def delete_tallies(scope: TallyScope, subjects: Sequence[int]) -> None:
 
 def forget(*, retention: timedelta, now: datetime) -> None:
     """Delete details of slots that ended before the retention, and steps too fine to be kept."""
-    drop_details(now - retention)
-    _delete(SeenClient, SeenClient.day < (now - CLIENTS_KEPT).date())
+    had_details = drop_details(now - retention)
+    if _delete(SeenClient, SeenClient.day < (now - CLIENTS_KEPT).date()) or had_details:
+        leave_no_trace()
     kept_long = [TallyScope.USER.value, TallyScope.ALL.value]
     for table in (Tally, Breakdown):
         is_fine = table.step == TallyStep.QUARTER.value
@@ -41,16 +43,18 @@ def forget(*, retention: timedelta, now: datetime) -> None:
         _delete(table, table.scope.in_(kept_long) & is_fine & is_old)
 
 
-def drop_details(until: datetime) -> None:
+def drop_details(until: datetime) -> bool:
     """Delete slots that ended until then, with their deliveries; all of them are in the tallies.
 
+    Returns whether there was anything to delete.
     Of those that the sender let in by name it stays that they came, and whether they got all: the
     list of them counts their slots, for as long as the link is there.
     """
-    is_over = Slot.ended_at <= until
+    is_over, had_any = Slot.ended_at <= until, False
     child = exists().where(Link.id == Slot.link_id, Link.parent_id.is_not(None))
     is_of_somebody = or_(Slot.user_id.is_not(None), child)
     for page in pages_until_gone(_ids(is_over, ~is_of_somebody)):
+        had_any = True
         _drop_deliveries(page)
         _delete_rows(Slot.id.in_(page), Slot)
     has_details = or_(
@@ -58,6 +62,7 @@ def drop_details(until: datetime) -> None:
         *(getattr(Slot, name).is_not(None) for name in WHO_FIELDS),
     )
     for page in pages_until_gone(_ids(is_over, is_of_somebody, has_details)):
+        had_any = True
         _drop_deliveries(page)
         with unhurried_transaction() as session:
             session.execute(
@@ -66,6 +71,7 @@ def drop_details(until: datetime) -> None:
                 .values(dict.fromkeys(WHO_FIELDS))
                 .execution_options(synchronize_session=False)
             )
+    return had_any
 
 
 def _ids(*wanted: ColumnElement[bool]) -> Select[tuple[int]]:
@@ -77,13 +83,15 @@ def _drop_deliveries(slots: Sequence[int]) -> None:
         _delete_rows(Delivery.id.in_(page), Delivery)
 
 
-def _delete(table: _Table, wanted: ColumnElement[bool]) -> None:
-    """Delete rows; where there are none nothing is written."""
-    keys = list(table.__mapper__.primary_key)
+def _delete(table: _Table, wanted: ColumnElement[bool]) -> bool:
+    """Delete rows, and say whether there were any; if not, nothing is written."""
+    keys, had_any = list(table.__mapper__.primary_key), False
     while page := db.session.execute(select(*keys).where(wanted).limit(ROWS)).all():
         release_connection()
         _delete_rows(tuple_(*keys).in_([tuple(row) for row in page]), table)
+        had_any = True
     release_connection()
+    return had_any
 
 
 def _delete_rows(wanted: ColumnElement[bool], table: Any) -> None:

@@ -37,6 +37,7 @@ def empty_log() -> bool:
     engine = db.engine
     if engine.dialect.name != "sqlite":
         return True
+    write_back()
     with writers_turn(engine), lent_driver(engine) as driver:
         driver.fetch(f"PRAGMA busy_timeout={_WAIT_FOR_READERS_MS}", ())
         try:

@@ -111,13 +111,13 @@ def test_addresses_are_kept_only_when_the_admin_says_so_and_then_the_page_does_t
 
 
 def test_stretches_of_time_are_bounded() -> None:
-    since, until = FOREVER[0] + DAY, FOREVER[1] - DAY
+    since, until = NOON - 50 * 365 * DAY, NOON + 50 * 365 * DAY
     for step in Step:
         assert len(edges(since, until, step, ZoneInfo("Europe/Berlin"))) <= MAX_STEPS + 1
 
 
 def _upload(world: World, size: int) -> TrueLink:
-    return world.upload(SENDER, [TrueFile("=cmd|' /C calc'!A0.bin", bytes(size))])
+    return world.upload(SENDER, [TrueFile("=cmd|'calc'!A0.bin", bytes(size))])
 
 
 def _fetch(world: World, link: TrueLink, client: Client) -> None:

@@ -53,7 +53,7 @@ def app(world: World) -> Iterator[Flask]:
 
 @pytest.mark.timeout(120)
 def test_every_number_is_what_happened(world: World, app: Flask) -> None:
-    _replay(world, app, actions=260, links=22)
+    _replay(world, app, actions=220, links=15)
 
 
 @pytest.mark.torture
