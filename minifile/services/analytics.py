@@ -113,7 +113,8 @@ def top_links(
     for (link_id, at), counts in pending_by_link(owner_id, now=now).items():
         if first <= at < stop:
             found[link_id] += counts
-    best = sorted(found, key=lambda link_id: (-found[link_id].downloads, -link_id))[:limit]
+    fetched = [link_id for link_id, counts in found.items() if counts.downloads]
+    best = sorted(fetched, key=lambda link_id: (-found[link_id].downloads, -link_id))[:limit]
     named = _names(best)
     release_connection()
     return [TopLink(each, *named[each], found[each]) for each in best if each in named]

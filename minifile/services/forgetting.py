@@ -74,7 +74,7 @@ def drop_details(until: datetime) -> bool:
     return had_any
 
 
-def _ids(*wanted: ColumnElement[bool]) -> Select[tuple[int]]:
+def _ids(*wanted: ColumnElement[bool]) -> Select[int]:
     return select(Slot.id).where(*wanted).order_by(Slot.id)
 
 

@@ -199,7 +199,8 @@ def _compare_top(world: World, found: Differences) -> None:
         left = [each for each in world.truth.links if not each.is_gone]
         links = [each for each in left if owner in (None, each.owner)]
         sums = {each.id: world.truth.count("link", each.id, SINCE, UNTIL) for each in links}
-        best = sorted((each["downloads"] for each in sums.values()), reverse=True)[:10]
+        downloads = [each["downloads"] for each in sums.values() if each["downloads"]]
+        best = sorted(downloads, reverse=True)[:10]
         found.compare(f"top of {owner}", [each.counts.downloads for each in top], best)
         for each in top:
             for name in ("downloads", "downloads_completed", "bytes_sent", "bytes_arrived"):
