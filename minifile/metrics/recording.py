@@ -70,7 +70,9 @@ class Recording:
         """Yield the sums of all processes; prometheus-client's registry calls this."""
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        yield from MultiProcessCollector(None, str(self.folder)).collect()
+        # A process makes its files before it gives them a size; nothing can be read of those yet.
+        files = [each.path for each in os.scandir(self.folder) if _has_numbers(each)]
+        yield from MultiProcessCollector.merge(files)
 
 
 class PrometheusMeters:
@@ -119,6 +121,13 @@ class PrometheusMeters:
             self._requests.labels(method, route, status),
             self._durations.labels(method, route),
         )
+
+
+def _has_numbers(file: os.DirEntry[str]) -> bool:
+    # What was in progress in a process that has died is deleted by another one.
+    with suppress(FileNotFoundError):
+        return file.name.endswith(".db") and file.stat().st_size > 0
+    return False
 
 
 def _made(kind: Any, family: Family, **more: Any) -> Any:

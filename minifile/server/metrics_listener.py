@@ -75,7 +75,17 @@ class _Handler(BaseHTTPRequestHandler):
         elif token and not may_read(token, self.headers.get("Authorization")):
             self._answer(HTTPStatus.UNAUTHORIZED, b"This needs the METRICS_TOKEN as a Bearer.\n")
         else:
-            self._answer(HTTPStatus.OK, exposition_of(self.server.app).text(), CONTENT_TYPE)
+            self._expose()
+
+    def _expose(self) -> None:
+        try:
+            text = exposition_of(self.server.app).text()
+        except Exception:
+            # Without an answer nobody could tell this from a server that is gone.
+            log.exception("the numbers could not be read")
+            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, b"The numbers can't be read just now.\n")
+        else:
+            self._answer(HTTPStatus.OK, text, CONTENT_TYPE)
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: the line would hold the path that was asked for."""

@@ -260,6 +260,17 @@ def test_a_killed_worker_takes_along_what_it_had_in_progress(watched: Watched):
         eventually(lambda: watched.values()["minifile_transfers_in_progress", "download"] == 0)
 
 
+def test_a_file_that_a_process_is_just_making_keeps_nobody_from_reading(watched: Watched):
+    (folder,) = (watched.server.instance_path / "metrics").glob("server-*")
+    being_made = folder / "counter_999999.db"
+    being_made.touch()
+
+    answer = watched.scrape()
+
+    being_made.unlink()
+    assert answer.status == 200
+
+
 def test_the_purge_and_who_holds_its_lease_are_told(watched: Watched):
     values = watched.values()
 
