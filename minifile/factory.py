@@ -10,6 +10,7 @@ from sqlalchemy import Engine, make_url
 from minifile import (
     accounts,
     admin,
+    analytics,
     api,
     cli,
     download,
@@ -79,6 +80,7 @@ def make_app(settings: Mapping[str, Any] | None = None) -> Flask:
         upload.bp,
         upload.tus_bp,
         links.bp,
+        analytics.bp,
         accounts.bp,
         admin.bp,
         file_requests.bp,

@@ -1,7 +1,5 @@
 """My links, and the sender's page of each: see the count, change the link, end it."""
 
-from dataclasses import replace
-
 from flask import Blueprint, Response, after_this_request, g, make_response, request, url_for
 
 from minifile.errors import BadOption
@@ -26,6 +24,7 @@ from minifile.web.current import (
     utcnow,
 )
 from minifile.web.error_pages import status_of
+from minifile.web.managing import with_token_alone
 from minifile.web.negotiate import answer_format
 
 bp = Blueprint("links", __name__, url_prefix="/links")
@@ -92,7 +91,7 @@ def enter(code: str, owner_token: str) -> Response:
     A program is told the numbers of the link, and not remembered.
     """
     is_json = answer_format() == "json"
-    visitor = _with_token_alone(owner_token)
+    visitor = with_token_alone(owner_token)
     link = _found(code, visitor, undoable=not is_json, scope=Scope.READ)
     if is_json:
         return state_as_json(link)
@@ -133,26 +132,14 @@ def add(code: str) -> Response:
 def add_with_token(code: str, owner_token: str) -> Response:
     """Add files to the link, as a program or a browser without cookies."""
     after_this_request(end_unread_body)
-    visitor = _with_token_alone(owner_token)
+    visitor = with_token_alone(owner_token)
     return adding.receive(_found(code, visitor), visitor, owner_token)
 
 
 def _managed_link(code: str, owner_token: str | None, *, undoable: bool = False) -> LinkRecord:
     if owner_token is not None:
-        return _found(code, _with_token_alone(owner_token), undoable=undoable)
+        return _found(code, with_token_alone(owner_token), undoable=undoable)
     return _found(code, current_visitor(), undoable=undoable)
-
-
-def _with_token_alone(owner_token: str) -> Visitor:
-    """Return who is asking without the cookie.
-
-    The token must prove it: a forged request could bring any token, and the cookie, which stands
-    for a browser and for who is signed in there.
-    """
-    visitor = current_visitor(owner_token=owner_token)
-    account = visitor.account
-    by_cookie = account is not None and account.token_id is None
-    return replace(visitor, browser=None, account=None if by_cookie else account)
 
 
 def _found(

@@ -8,7 +8,7 @@ from minifile.models.delivery import Delivery
 from minifile.models.file import File
 from minifile.models.file_request import FileRequest, RequestAccess, Submission
 from minifile.models.grant import Grant
-from minifile.models.history import ErrorEntry, PurgeRun, UsageSample
+from minifile.models.history import ErrorEntry, PurgeRun, UsageSample, UserSample
 from minifile.models.invitation import Invitation
 from minifile.models.lease import Lease
 from minifile.models.link import Link
@@ -63,6 +63,7 @@ __all__ = [
     "UsageSample",
     "UsedCode",
     "User",
+    "UserSample",
     "UserSession",
     "Visit",
     "Webhook",

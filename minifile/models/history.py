@@ -1,8 +1,8 @@
-"""What an instance keeps of its own past: purge runs, a sample of usage a day, errors."""
+"""What an instance keeps of its own past: purge runs, samples of usage a day, errors."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from minifile.extensions import Base
@@ -35,6 +35,24 @@ class UsageSample(Base):
     files: Mapped[int]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     users: Mapped[int]
+
+
+class UserSample(Base):
+    """How much the links of a user held on a day that the instance has a sample of.
+
+    Whoever has nothing has no row.
+    """
+
+    __tablename__ = "user_sample"
+    __table_args__ = (Index("ix_user_sample_day", "day"), {"sqlite_with_rowid": False})
+
+    user_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    links: Mapped[int]
+    files: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
 
 
 class ErrorEntry(Base):

@@ -3,27 +3,16 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from minifile.extensions import db, read_as_one, release_connection
-from minifile.models import Breakdown, File, Link, Tally
+from minifile.models import Breakdown, Tally
 from minifile.policy.timelines import TallyStep, instant, pieces, quarter, runs
-from minifile.services.counts import COUNTERS, FETCHED, Counts, Share, Subject, TallyScope
-from minifile.services.pending import pending_by_link, pending_counts, pending_shares
-
-
-@dataclass(frozen=True, slots=True)
-class TopLink:
-    """A link with what was fetched of it (FETCHED); `filename` is that of its first file."""
-
-    id: int
-    code: str
-    filename: str
-    counts: Counts
+from minifile.services.counts import COUNTERS, Counts, Share, Subject
+from minifile.services.pending import pending_counts, pending_shares
 
 
 def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) -> Counts:
@@ -31,7 +20,7 @@ def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) 
     read_as_one()
     first, stop = quarter(since), quarter(until)
     row = db.session.execute(
-        select(*_sums()).where(*_is_of(Tally, subject), _within(Tally, first, stop))
+        select(*sum_columns()).where(*_is_of(Tally, subject), within(Tally, first, stop))
     ).one()
     pending = pending_counts(subject, now=now)
     release_connection()
@@ -47,7 +36,7 @@ def timeline(subject: Subject, edges: Sequence[datetime], *, now: datetime) -> l
     for first, width, length in runs(edges):
         step = (Tally.at - first) // width
         query = (
-            select(step.label("number"), *_sums())
+            select(step.label("number"), *sum_columns())
             .where(*_is_of(Tally, subject), Tally.step == TallyStep.QUARTER)
             .where(Tally.at >= first, Tally.at < first + width * length)
             .group_by("number")
@@ -74,7 +63,7 @@ def break_down(
     query = (
         select(Breakdown.value, func.sum(Breakdown.downloads), func.sum(Breakdown.opened))
         .where(*_is_of(Breakdown, subject), Breakdown.kind == kind)
-        .where(_within(Breakdown, first, stop))
+        .where(within(Breakdown, first, stop))
         .group_by(Breakdown.value)
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -94,60 +83,24 @@ def break_down(
     return [*shares[:limit], other]
 
 
-def top_links(
-    owner_id: int | None, since: datetime, until: datetime, *, limit: int, now: datetime
-) -> list[TopLink]:
-    """Return the links with the most downloads that began in this time: a user's, or of all."""
-    read_as_one()
-    first, stop = quarter(since), quarter(until)
-    query = (
-        select(Tally.subject_id, *_sums(FETCHED))
-        .where(Tally.scope == TallyScope.LINK.value, _within(Tally, first, stop))
-        .group_by(Tally.subject_id)
-    )
-    if owner_id is not None:
-        query = query.join(Link, Link.id == Tally.subject_id).where(Link.owner_id == owner_id)
-    found: dict[int, Counts] = defaultdict(Counts)
-    for link_id, *sums in db.session.execute(query):
-        found[link_id] = Counts(**dict(zip(FETCHED, map(int, sums), strict=True)))
-    for (link_id, at), counts in pending_by_link(owner_id, now=now).items():
-        if first <= at < stop:
-            found[link_id] += counts
-    fetched = [link_id for link_id, counts in found.items() if counts.downloads]
-    best = sorted(fetched, key=lambda link_id: (-found[link_id].downloads, -link_id))[:limit]
-    named = _names(best)
-    release_connection()
-    return [TopLink(each, *named[each], found[each]) for each in best if each in named]
+def extent(subject: Subject, *, now: datetime) -> tuple[datetime, datetime]:
+    """Return when the first quarter in which anything was counted begins, and the last one ends.
 
-
-def first_instant(subject: Subject, *, now: datetime) -> datetime:
-    """Return the beginning of the first quarter in which anything was counted, or of this one."""
+    Of a subject without numbers it is this quarter.
+    """
     read_as_one()
-    query = select(func.min(Tally.at)).where(
+    query = select(func.min(Tally.at), func.max(Tally.at)).where(
         *_is_of(Tally, subject), Tally.step == TallyStep.QUARTER
     )
-    kept = db.session.scalar(query)
-    quarters = [*pending_counts(subject, now=now), quarter(now)]
+    kept = db.session.execute(query).one()
+    quarters = [*pending_counts(subject, now=now), *(int(at) for at in kept if at is not None)]
     release_connection()
-    return instant(min(quarters if kept is None else [*quarters, int(kept)]))
+    first, last = min([*quarters, quarter(now)]), max([*quarters, quarter(now)])
+    return instant(first), instant(last + 1)
 
 
-def _names(links: Sequence[int]) -> dict[int, tuple[str, str]]:
-    first = func.min(File.position)
-    query = (
-        select(Link.id, Link.code, File.filename, first)
-        .join(File, File.link_id == Link.id)
-        .where(Link.id.in_(links))
-        .group_by(Link.id, Link.code, File.filename)
-        .order_by(Link.id, first)
-    )
-    names: dict[int, tuple[str, str]] = {}
-    for link_id, code, filename, _ in db.session.execute(query):
-        names.setdefault(link_id, (code, filename))
-    return names
-
-
-def _sums(counters: Sequence[str] = COUNTERS) -> list[Any]:
+def sum_columns(counters: Sequence[str] = COUNTERS) -> list[Any]:
+    """Return the sum of each counter of tallies, as columns."""
     return [func.coalesce(func.sum(getattr(Tally, name)), 0) for name in counters]
 
 
@@ -155,7 +108,7 @@ def _is_of(table: type[Tally] | type[Breakdown], subject: Subject) -> list[Colum
     return [table.scope == subject.scope.value, table.subject_id == subject.id]
 
 
-def _within(table: type[Tally] | type[Breakdown], first: int, stop: int) -> ColumnElement[bool]:
+def within(table: type[Tally] | type[Breakdown], first: int, stop: int) -> ColumnElement[bool]:
     """Ask for as few rows as hold all that happened in some quarters, each once."""
     return or_(
         and_(table.step == "", table.at < 0),

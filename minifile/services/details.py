@@ -47,15 +47,18 @@ def list_deliveries(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    file_id: int | None = None,
     before_id: int | None = None,
     limit: int,
     now: datetime,
 ) -> list[DeliveryDetail]:
     """Return deliveries of a link and its child links that began in this time, the newest first.
 
-    `before_id` is the id of the last one on the page before.
+    `file_id` leaves out all other files; `before_id` is the id of the last one on the page before.
     """
     query = _details(link_id)
+    if file_id is not None:
+        query = query.where(Delivery.file_id == file_id)
     if since is not None:
         query = query.where(Delivery.started_at >= since)
     if until is not None:
@@ -72,13 +75,15 @@ def iterate_deliveries(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    file_id: int | None = None,
     now: datetime,
 ) -> Iterator[DeliveryDetail]:
     """Yield all of them, the newest first; some are in memory, and no connection is held."""
     before_id: int | None = None
     while page := list_deliveries(
-        link_id, since=since, until=until, before_id=before_id, limit=_AT_ONCE, now=now
-    ):
+        link_id, since=since, until=until, file_id=file_id, before_id=before_id,
+        limit=_AT_ONCE, now=now,
+    ):  # fmt: skip
         yield from page
         before_id = page[-1].id
 

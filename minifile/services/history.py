@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from minifile.extensions import db, write_transaction
-from minifile.models import ErrorEntry, PurgeRun, UsageSample
+from minifile.models import ErrorEntry, File, Link, PurgeRun, UsageSample, UserSample
 from minifile.services.purge import Purged
 from minifile.services.usage import measure_usage
 from minifile.storage import Storage
+from minifile.values import LinkState
 
 RUNS_KEPT = 100
 SAMPLES_KEPT = 400
@@ -92,9 +93,29 @@ def sample_usage(*, storage: Storage, now: datetime) -> bool:
     try:
         with write_transaction(durable=False) as session:
             session.add(sample)
+            session.flush()
+            _sample_users(session, day)
     except IntegrityError:
         return False
     return True
+
+
+def _sample_users(session: Session, day: str) -> None:
+    """Write down how much the links of each user hold; who has none has no row."""
+    held = (
+        select(
+            Link.owner_id,
+            literal(day),
+            func.count(Link.id.distinct()),
+            func.count(File.id),
+            func.sum(File.size_bytes),
+        )
+        .join(File, File.link_id == Link.id)
+        .where(Link.owner_id.is_not(None), Link.state != LinkState.DELETING)
+        .group_by(Link.owner_id)
+    )
+    columns = ["user_id", "day", "links", "files", "size_bytes"]
+    session.execute(insert(UserSample).from_select(columns, held))
 
 
 def note_error(route: str, kind: str, link_id: int | None, *, now: datetime) -> None:
@@ -188,6 +209,7 @@ def _forget(session: Session, now: datetime) -> None:
     for statement in (
         delete(PurgeRun).where(PurgeRun.id.not_in(kept_runs)),
         delete(UsageSample).where(UsageSample.day.not_in(kept_days)),
+        delete(UserSample).where(UserSample.day.not_in(kept_days)),
         delete(ErrorEntry).where(ErrorEntry.last_at < now - ERRORS_KEPT),
     ):
         session.execute(statement.execution_options(synchronize_session=False))

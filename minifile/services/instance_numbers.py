@@ -64,7 +64,7 @@ def read_numbers(*, storage: Storage, now: datetime) -> InstanceNumbers:
         links=count_standings(now),
         files=files,
         size_bytes=size_bytes,
-        free_bytes=_free_bytes(storage),
+        free_bytes=free_bytes_of(storage),
         users=add_up(User.id)[0],
         partial_uploads=partial_uploads,
         partial_bytes=partial_bytes,
@@ -77,7 +77,7 @@ def read_numbers(*, storage: Storage, now: datetime) -> InstanceNumbers:
     return numbers
 
 
-def _free_bytes(storage: Storage) -> int | None:
+def free_bytes_of(storage: Storage) -> int | None:
     """Return how many are free; None where the storage does not say, or can't just now."""
     try:
         return storage.free_bytes()

@@ -46,11 +46,24 @@ def pending_by_link(owner_id: int | None, *, now: datetime) -> dict[tuple[int, i
     found: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     subject = Subject(TallyScope.ALL) if owner_id is None else Subject(TallyScope.USER, owner_id)
     for query in (_slot_query(subject, now, FAMILY), _delivery_query(subject, now, FAMILY)):
-        for row in db.session.execute(query).mappings():
-            counters = found[row["subject"], row["quarter"]]
-            for name, count in row.items():
-                if name not in ("subject", "quarter"):
-                    counters[name] += int(count or 0)
+        _gather(found, query)
+    return {key: Counts(**counters) for key, counters in found.items()}
+
+
+def pending_by_file(link_id: int, *, now: datetime) -> dict[tuple[int, int], Counts]:
+    """Return the same of a link's files, by file and quarter: deliveries and previews."""
+    found: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    subject = Subject(TallyScope.LINK, link_id)
+    _gather(found, _delivery_query(subject, now, Delivery.file_id))
+    at = quarter_of(Visit.at).label("quarter")
+    previews = (
+        select(Visit.file_id, at, func.count())
+        .join(Link, Link.id == Visit.link_id)
+        .where(_is_of(subject), Visit.kind == VisitKind.PREVIEW, Visit.file_id.is_not(None))
+        .group_by(Visit.file_id, at)
+    )
+    for file_id, quarter, count in db.session.execute(previews).tuples():
+        found[int(file_id or 0), quarter]["previews"] += count
     return {key: Counts(**counters) for key, counters in found.items()}
 
 
@@ -178,6 +191,15 @@ def _visits(subject: Subject) -> Iterator[tuple[int, Mapping[str, int]]]:
         # What was uploaded is a sum by itself; of the rest each visit counts one.
         times = 1 if row.kind == VisitKind.MADE else row.visits
         yield row.quarter, {name: value * times for name, value in one.items()}
+
+
+def _gather(found: dict[tuple[int, int], dict[str, int]], query: Select[Any]) -> None:
+    """Add what a query finds by subject and quarter."""
+    for row in db.session.execute(query).mappings():
+        counters = found[row["subject"], row["quarter"]]
+        for name, count in row.items():
+            if name not in ("subject", "quarter"):
+                counters[name] += int(count or 0)
 
 
 def _is_file(subject: Subject) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from minifile.policy.timelines import Step, edges
 from minifile.services import analytics
 from minifile.services.counts import Subject, TallyScope
 from minifile.services.details import iterate_deliveries
+from minifile.services.top_links import top_links
 
 # Berlin has a day of 25 hours; Kathmandu's clocks are three quarters of an hour off, and those of
 # St. John's half of one.
@@ -195,7 +196,7 @@ def _compare_shares(world: World, found: Differences, scope: str, subject: int, 
 
 def _compare_top(world: World, found: Differences) -> None:
     for owner in (None, *sorted({link.owner for link in world.truth.links} - {None})):
-        top = analytics.top_links(owner, SINCE, UNTIL, limit=10, now=world.now)
+        top = top_links(owner, SINCE, UNTIL, limit=10, now=world.now)
         left = [each for each in world.truth.links if not each.is_gone]
         links = [each for each in left if owner in (None, each.owner)]
         sums = {each.id: world.truth.count("link", each.id, SINCE, UNTIL) for each in links}

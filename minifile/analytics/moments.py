@@ -1,0 +1,41 @@
+"""How the steps of a period are named."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from minifile.analytics.charts import Moment
+from minifile.services.periods import Period, Step
+
+
+def moments_of(period: Period) -> list[Moment]:
+    """Return the name of each step, by the clock and calendar of the period's zone."""
+    local = [edge.astimezone(period.zone) for edge in period.edges[:-1]]
+    return [Moment(int(each.timestamp()), _full(each, period.step), _short(each, period.step))
+            for each in local]  # fmt: skip
+
+
+def name_days(days: Sequence[datetime]) -> list[Moment]:
+    """Return the names of days, each given by its beginning in the zone that it is one of."""
+    return [Moment(int(each.timestamp()), _full(each, Step.DAY), _short(each, Step.DAY))
+            for each in days]  # fmt: skip
+
+
+def name_day(day: datetime) -> str:
+    """Return `Wed 25 Nov 2026`."""
+    return _full(day, Step.DAY)
+
+
+def _full(at: datetime, step: Step) -> str:
+    if step is Step.HOUR:
+        # Where a clock is put back, the zone's name tells the two hours from one another.
+        return f"{at.day} {at:%b %Y, %H:%M %Z}"
+    if step is Step.MONTH:
+        return f"{at:%b %Y}"
+    day = f"{at:%a} {at.day} {at:%b %Y}"
+    return f"week of {day}" if step is Step.WEEK else day
+
+
+def _short(at: datetime, step: Step) -> str:
+    if step is Step.HOUR and at.hour:
+        return f"{at:%H:%M}"
+    return f"{at:%b %Y}" if step is Step.MONTH else f"{at.day} {at:%b}"
