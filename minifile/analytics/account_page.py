@@ -1,6 +1,6 @@
 """Analytics of all links of who is signed in."""
 
-from flask import Response, make_response, render_template
+from flask import Response, make_response, render_template, url_for
 
 from minifile.analytics.asking import about_period, asked_period, keep_zone
 from minifile.analytics.exports import Table, send_table
@@ -48,6 +48,7 @@ def account_page(account: Account) -> Response:
         ],
         shares=read_shares(subject, period),
         top=top_links(account.id, period.since, period.until, limit=TOP, now=now),
+        link_address=lambda link: url_for("analytics.link", code=link.code),
         **about_period(period),
     )
     return keep_zone(make_response(page))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from flask import Response, request
 
+from minifile.analytics.moments import chosen_days
 from minifile.services.analytics import extent
 from minifile.services.counts import Subject
 from minifile.services.periods import (
@@ -71,6 +72,7 @@ def about_period(period: Period) -> dict[str, object]:
         "zone": asked_zone(),
         "ranges": RANGES,
         "steps": list(Step),
+        "chosen": chosen_days(period),
         # What the ways to exports and to the next page ask for, too.
         "asked": kept,
     }

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import Response, make_response, render_template
+from flask import Response, make_response, render_template, url_for
 
 from minifile.analytics.account_page import DEFAULT_RANGE, TOP, many_links_table
 from minifile.analytics.asking import about_period, asked_period, keep_zone
@@ -57,6 +57,7 @@ def instance_page() -> Response:
         shares=read_shares(EVERYTHING, period),
         top=top_links(None, period.since, period.until, limit=TOP, now=now),
         purges=list_purges(limit=RUNS_KEPT),
+        link_address=lambda link: url_for("admin.link", link_id=link.id),
         **about_period(period),
     )
     return keep_zone(make_response(page))

@@ -1,10 +1,21 @@
 """How the steps of a period are named."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from minifile.analytics.charts import Moment
 from minifile.services.periods import Period, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which days a page is about: in words, and the first and last as a form has them."""
+
+    words: str
+    first_day: str
+    last_day: str
 
 
 def moments_of(period: Period) -> list[Moment]:
@@ -20,9 +31,18 @@ def name_days(days: Sequence[datetime]) -> list[Moment]:
             for each in days]  # fmt: skip
 
 
-def name_day(day: datetime) -> str:
-    """Return `Wed 25 Nov 2026`."""
-    return _full(day, Step.DAY)
+def name_instant(at: datetime, zone: ZoneInfo) -> str:
+    """Return `25 Nov 2026, 14:05 CET`."""
+    return _full(at.astimezone(zone), Step.HOUR)
+
+
+def chosen_days(period: Period) -> Chosen:
+    """Return the days of a period, as they are written and as forms take them."""
+    first = period.since.astimezone(period.zone)
+    # The end belongs to what follows.
+    last = (period.until - timedelta(microseconds=1)).astimezone(period.zone)
+    words = [f"{each.day} {each:%b %Y}" for each in (first, last)]
+    return Chosen(" to ".join(dict.fromkeys(words)), f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}")
 
 
 def _full(at: datetime, step: Step) -> str:

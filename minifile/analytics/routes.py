@@ -5,6 +5,7 @@ from flask import Blueprint, Response, g
 from minifile.analytics.account_page import account_export, account_page
 from minifile.analytics.instance_page import instance_export, instance_page
 from minifile.analytics.link_page import link_export, link_page
+from minifile.analytics.moments import name_instant
 from minifile.identity import Scope
 from minifile.services.links import find_managed_link
 from minifile.values import LinkRecord, Visitor
@@ -18,6 +19,9 @@ from minifile.web.current import (
 from minifile.web.managing import with_token_alone
 
 bp = Blueprint("analytics", __name__)
+
+
+bp.add_app_template_filter(name_instant, "at_clock")
 
 
 @bp.get("/links/<code:code>/analytics")
