@@ -27,6 +27,7 @@ from minifile.services.link_files import remove_file
 from minifile.services.links import revoke_link
 from minifile.services.purge import purge_expired
 from minifile.services.rollup import end_slots, roll_up
+from minifile.services.top_links import top_links
 from minifile.services.visits import note_visit
 from minifile.values import LinkRecord, Origin, Span, VisitKind, Visitor
 
