@@ -16,10 +16,10 @@ from minifile.analytics.timelines import (
 )
 from minifile.errors import NotFound
 from minifile.identity import Account
-from minifile.services.analytics import count, timeline
+from minifile.services.analytics import timeline_and_all
 from minifile.services.counts import Counts, Subject, TallyScope
 from minifile.services.growth import read_user_space
-from minifile.services.periods import EVER, Period
+from minifile.services.periods import Period
 from minifile.services.top_links import top_links
 from minifile.web.current import utcnow
 from minifile.web.usage import usage_of
@@ -32,11 +32,11 @@ def account_page(account: Account) -> Response:
     """Show what was counted of a user's links. Raises BadOption."""
     now, subject = utcnow(), Subject(TallyScope.USER, account.id)
     period = asked_period(subject, default=DEFAULT_RANGE, now=now)
-    counts = timeline(subject, period.edges, now=now)
+    counts, ever = timeline_and_all(subject, period.edges, now=now)
     page = render_template(
         "analytics/account.html",
         total=sum(counts, Counts()),
-        ever=count(subject, *EVER, now=now),
+        ever=ever,
         usage=usage_of(account.id),
         charts=[
             downloads_chart(counts, period),

@@ -6,7 +6,6 @@ from datetime import datetime
 from flask import Response, request
 
 from minifile.analytics.moments import chosen_days
-from minifile.services.analytics import extent
 from minifile.services.counts import Subject
 from minifile.services.periods import (
     RANGES,
@@ -61,7 +60,7 @@ def asked_period(subject: Subject, *, default: str, now: datetime) -> Period:
         first_day=args.get("from", ""),
         last_day=args.get("to", ""),
     )
-    return read_period(asked, extent(subject, now=now), now)
+    return read_period(asked, subject, now=now)
 
 
 def about_period(period: Period) -> dict[str, object]:

@@ -17,12 +17,11 @@ from minifile.analytics.timelines import (
     uploads_chart,
     visits_chart,
 )
-from minifile.services.analytics import count, timeline
+from minifile.services.analytics import timeline_and_all
 from minifile.services.counts import EVERYTHING, Counts
 from minifile.services.expiries import count_expiries
 from minifile.services.growth import RATE_DAYS, forecast, read_space
 from minifile.services.history import RUNS_KEPT, list_purges
-from minifile.services.periods import EVER
 from minifile.services.top_links import top_links
 from minifile.web.current import current_settings, current_storage, utcnow
 
@@ -33,7 +32,7 @@ def instance_page() -> Response:
     """Show what was counted of the instance, and what is to be expected. Raises BadOption."""
     now = utcnow()
     period = asked_period(EVERYTHING, default=DEFAULT_RANGE, now=now)
-    counts = timeline(EVERYTHING, period.edges, now=now)
+    counts, ever = timeline_and_all(EVERYTHING, period.edges, now=now)
     expected = forecast(
         read_space(now - timedelta(days=RATE_DAYS), now + timedelta(days=1)),
         storage=current_storage(),
@@ -43,7 +42,7 @@ def instance_page() -> Response:
     page = render_template(
         "analytics/instance.html",
         total=sum(counts, Counts()),
-        ever=count(EVERYTHING, *EVER, now=now),
+        ever=ever,
         charts=[
             downloads_chart(counts, period),
             sent_chart(counts, period),

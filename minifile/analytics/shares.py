@@ -8,7 +8,7 @@ from minifile.services.counts import Share, Subject
 from minifile.services.periods import Period
 
 # By what downloads and opened pages are told apart, as it stands on pages.
-KINDS = {
+TITLES = {
     "family": "Programs",
     "system": "Systems",
     "country": "Countries",
@@ -39,11 +39,8 @@ class Shares:
 
 def read_shares(subject: Subject, period: Period) -> list[Shares]:
     """Return those kinds of which anything is known."""
-    between = period.since, period.until
-    read = [
-        Shares(kind, title, _rows(break_down(subject, kind, *between, limit=_ROWS)))
-        for kind, title in KINDS.items()
-    ]
+    found = break_down(subject, period.since, period.until, limit=_ROWS)
+    read = [Shares(kind, title, _rows(found[kind])) for kind, title in TITLES.items()]
     return [each for each in read if each.rows]
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from itertools import pairwise
 
 from minifile.analytics.exports import Cell, Table
-from minifile.analytics.shares import KINDS
 from minifile.services.analytics import break_down, timeline
 from minifile.services.counts import COUNTERS, FETCHED, Counts, Subject
 from minifile.services.details import DeliveryDetail, iterate_deliveries
@@ -36,10 +35,11 @@ def timeline_table(subject: Subject, period: Period, *, now: datetime) -> Table:
 
 def sources_table(subject: Subject, period: Period) -> Table:
     """Return downloads and opened pages by program, system, country and site."""
+    found = break_down(subject, period.since, period.until, limit=_MOST_SOURCES)
     rows: Iterable[list[Cell]] = (
         [kind, share.value, share.downloads, share.opened]
-        for kind in KINDS
-        for share in break_down(subject, kind, period.since, period.until, limit=_MOST_SOURCES)
+        for kind, shares in found.items()
+        for share in shares
     )
     return Table("sources", ("kind", "value", "downloads", "opened"), rows)
 

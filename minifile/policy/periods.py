@@ -40,13 +40,11 @@ def find_zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def since_range(name: str, first: datetime, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return when one of RANGES begins; `first` is where all of it does. Raises BadOption.
+def since_range(name: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return when one of RANGES but ALL begins. Raises BadOption.
 
     A week is today and the six days before it: of what is older no part of a day is left.
     """
-    if name == ALL:
-        return first
     if name not in _LENGTHS:
         raise BadOption(f"There is no range {name[:20]!r}: choose one of {', '.join(RANGES)}.")
     if name == "day":

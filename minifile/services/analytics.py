@@ -13,6 +13,7 @@ from minifile.models import Breakdown, Tally
 from minifile.policy.timelines import TallyStep, instant, pieces, quarter, runs
 from minifile.services.counts import COUNTERS, Counts, Share, Subject
 from minifile.services.pending import pending_counts, pending_shares
+from minifile.services.tallies import KINDS
 
 
 def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) -> Counts:
@@ -30,6 +31,30 @@ def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) 
 def timeline(subject: Subject, edges: Sequence[datetime], *, now: datetime) -> list[Counts]:
     """Return the counters between each two edges, which begin quarters and are in order."""
     read_as_one()
+    steps = _by_step(subject, edges, pending_counts(subject, now=now))
+    release_connection()
+    return steps
+
+
+def timeline_and_all(
+    subject: Subject, edges: Sequence[datetime], *, now: datetime
+) -> tuple[list[Counts], Counts]:
+    """Return the same, and all that was ever counted, as of one moment."""
+    read_as_one()
+    pending = pending_counts(subject, now=now)
+    steps = _by_step(subject, edges, pending)
+    # All is in the months, and they stay for good.
+    months = select(*sum_columns()).where(
+        *_is_of(Tally, subject), Tally.step == TallyStep.MONTH.value
+    )
+    row = db.session.execute(months).one()
+    release_connection()
+    return steps, _add_up([Counts(*map(int, row)), *pending.values()])
+
+
+def _by_step(
+    subject: Subject, edges: Sequence[datetime], pending: dict[int, Counts]
+) -> list[Counts]:
     found: dict[int, Counts] = defaultdict(Counts)
     steps = [quarter(edge) for edge in edges]
     number = {first: at for at, first in enumerate(steps[:-1])}
@@ -43,37 +68,40 @@ def timeline(subject: Subject, edges: Sequence[datetime], *, now: datetime) -> l
         )
         for at, *sums in db.session.execute(query):
             found[number[first] + int(at)] += Counts(*map(int, sums))
-    for at, counts in pending_counts(subject, now=now).items():
+    for at, counts in pending.items():
         place = _place(steps, at)
         if place is not None:
             found[place] += counts
-    release_connection()
     return [found[at] for at in range(len(edges) - 1)]
 
 
 def break_down(
-    subject: Subject, kind: str, since: datetime, until: datetime, *, limit: int
-) -> list[Share]:
-    """Return what came by family, system, country or referrer, the most downloads first.
+    subject: Subject, since: datetime, until: datetime, *, limit: int
+) -> dict[str, list[Share]]:
+    """Return what came by family, system, country and referrer, the most downloads first.
 
     What does not fit into `limit` is added up at the end under an empty value.
     """
     read_as_one()
     first, stop = quarter(since), quarter(until)
+    columns = Breakdown.kind, Breakdown.value
     query = (
-        select(Breakdown.value, func.sum(Breakdown.downloads), func.sum(Breakdown.opened))
-        .where(*_is_of(Breakdown, subject), Breakdown.kind == kind)
-        .where(within(Breakdown, first, stop))
-        .group_by(Breakdown.value)
+        select(*columns, func.sum(Breakdown.downloads), func.sum(Breakdown.opened))
+        .where(*_is_of(Breakdown, subject), within(Breakdown, first, stop))
+        .group_by(*columns)
     )
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for value, downloads, opened in (
+    sums: dict[str, dict[str, list[int]]] = {kind: defaultdict(lambda: [0, 0]) for kind in KINDS}
+    for kind, value, downloads, opened in (
         *db.session.execute(query),
-        *pending_shares(subject, kind, first, stop),
+        *pending_shares(subject, first, stop),
     ):
-        sums[value][0] += int(downloads)
-        sums[value][1] += int(opened)
+        sums[kind][value][0] += int(downloads)
+        sums[kind][value][1] += int(opened)
     release_connection()
+    return {kind: _most(found, limit) for kind, found in sums.items()}
+
+
+def _most(sums: dict[str, list[int]], limit: int) -> list[Share]:
     shares = [Share(value, *found) for value, found in sums.items()]
     shares.sort(key=lambda share: (-share.downloads, -share.opened, share.value))
     rest = shares[limit:]

@@ -24,6 +24,7 @@ from minifile.models.types import quarter_of
 from minifile.services.counts import Counts, Subject, TallyScope
 from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
 from minifile.services.rollup import visit_counters
+from minifile.services.tallies import KINDS
 from minifile.values import VisitKind
 
 
@@ -67,31 +68,26 @@ def pending_by_file(link_id: int, *, now: datetime) -> dict[tuple[int, int], Cou
     return {key: Counts(**counters) for key, counters in found.items()}
 
 
-def pending_shares(
-    subject: Subject, kind: str, first: int, stop: int
-) -> Iterator[tuple[str, int, int]]:
-    """Yield value, downloads and opened pages of open slots and visits within some quarters."""
+def pending_shares(subject: Subject, first: int, stop: int) -> Iterator[tuple[str, str, int, int]]:
+    """Yield kind, value, downloads and opened pages of open slots and visits in some quarters."""
     if subject.scope is TallyScope.FILE:
         return
-    at, column = quarter_of(Slot.started_at), getattr(Slot, kind)
-    slots = (
-        select(column, func.count())
-        .join(Link, Link.id == Slot.link_id)
-        .where(_is_of(subject), _IS_OPEN, column.is_not(None), at >= first, at < stop)
-        .group_by(column)
-    )
-    for value, count in db.session.execute(slots):
-        yield value, count, 0
-    at, column = quarter_of(Visit.at), getattr(Visit, kind)
-    visits = (
-        select(column, func.count())
-        .join(Link, Link.id == Visit.link_id)
-        .where(_is_of(subject), Visit.kind == VisitKind.OPENED, column.is_not(None))
-        .where(at >= first, at < stop)
-        .group_by(column)
-    )
-    for value, count in db.session.execute(visits):
-        yield value, 0, count
+    began, came = quarter_of(Slot.started_at), quarter_of(Visit.at)
+    for table, wanted, is_opened in (
+        (Slot, (_IS_OPEN, began >= first, began < stop), 0),
+        (Visit, (Visit.kind == VisitKind.OPENED, came >= first, came < stop), 1),
+    ):
+        columns = [getattr(table, kind) for kind in KINDS]
+        query = (
+            select(*columns, func.count())
+            .join(Link, Link.id == table.link_id)
+            .where(_is_of(subject), *wanted)
+            .group_by(*columns)
+        )
+        for *values, count in db.session.execute(query):
+            for kind, value in zip(KINDS, values, strict=True):
+                if value is not None:
+                    yield kind, value, count * (1 - is_opened), count * is_opened
 
 
 # The second half says it as the index of slots by link and client has it.

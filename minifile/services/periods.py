@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from minifile.errors import BadOption
@@ -17,12 +17,10 @@ from minifile.policy.periods import (
     since_range,
 )
 from minifile.policy.timelines import Step
+from minifile.services.analytics import extent
+from minifile.services.counts import Subject
 
-__all__ = ["ALL", "EVER", "RANGES", "AskedPeriod", "Period", "Step", "is_zone", "read_period"]
-
-
-# From before anything was counted to after all that will be.
-EVER = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+__all__ = ["ALL", "RANGES", "AskedPeriod", "Period", "Step", "is_zone", "read_period"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +64,31 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def read_period(asked: AskedPeriod, extent: tuple[datetime, datetime], now: datetime) -> Period:
-    """Return the period that was asked for; all of it is `extent`. Raises BadOption."""
-    zone = find_zone(asked.zone)
+def read_period(asked: AskedPeriod, subject: Subject, *, now: datetime) -> Period:
+    """Return the period that was asked for; without an end it is that of all numbers of a subject.
+
+    Raises BadOption.
+    """
+    zone, name = find_zone(asked.zone), asked.range
     if asked.first_day or asked.last_day:
-        since, until = _days(asked, extent, now, zone)
+        since, until = _days(asked, subject, now, zone)
         name = ""
+    elif name == ALL:
+        # Beyond now where a clock has gone back.
+        since, until = extent(subject, now=now)
     else:
-        name = asked.range
-        since, until = since_range(name, extent[0], now, zone), now
-        if name == ALL:
-            # Beyond now where a clock has gone back.
-            until = max(now, extent[1])
+        since, until = since_range(name, now, zone), now
     step = choose_step(until - since, asked.step)
     return Period(divide(since, until, step, zone), step, zone, name)
 
 
 def _days(
-    asked: AskedPeriod, extent: tuple[datetime, datetime], now: datetime, zone: ZoneInfo
+    asked: AskedPeriod, subject: Subject, now: datetime, zone: ZoneInfo
 ) -> tuple[datetime, datetime]:
     today = now.astimezone(zone).date()
     last = read_day(asked.last_day) if asked.last_day else today
     first = read_day(asked.first_day) if asked.first_day else None
-    since = midnight(first, zone) if first else extent[0]
+    since = midnight(first, zone) if first else extent(subject, now=now)[0]
     until = midnight(last + timedelta(days=1), zone)
     if since >= until:
         raise BadOption("The first day is after the last one.")

@@ -188,7 +188,7 @@ def label(at: datetime, step: Step, zone: ZoneInfo) -> Any:
 
 
 def _compare_shares(world: World, found: Differences, scope: str, subject: int, kind: str) -> None:
-    shares = analytics.break_down(_subject(scope, subject), kind, SINCE, UNTIL, limit=100)
+    shares = analytics.break_down(_subject(scope, subject), SINCE, UNTIL, limit=100)[kind]
     shown = {each.value: (each.downloads, each.opened) for each in shares}
     true = world.truth.shares(scope, subject, kind, SINCE, UNTIL)
     found.compare(f"{scope} {subject} by {kind}", shown, true)

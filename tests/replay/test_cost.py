@@ -100,7 +100,7 @@ def test_single_deliveries_are_exported_in_constant_memory(
 
 def _by_family(subject: Subject) -> object:
     return analytics.break_down(
-        subject, "family", NOW - YEAR - timedelta(days=1), NOW + timedelta(days=1), limit=10
+        subject, NOW - YEAR - timedelta(days=1), NOW + timedelta(days=1), limit=10
     )
 
 

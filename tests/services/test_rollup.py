@@ -84,10 +84,7 @@ def all_numbers(link: LinkRecord) -> list[object]:
     found: list[object] = [count(each, SINCE, UNTIL, now=now) for each in subjects]
     found += [timeline(each, quarters, now=now) for each in subjects]
     found += [timeline(subjects[0], days_in_berlin, now=now)]
-    found += [
-        break_down(subjects[0], kind, SINCE, UNTIL, limit=10)
-        for kind in ("family", "system", "country", "referrer")
-    ]
+    found += [break_down(subjects[0], SINCE, UNTIL, limit=10)]
     found += [top_links(None, SINCE, UNTIL, limit=5, now=now)]
     return found
 
