@@ -7,6 +7,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -61,7 +62,7 @@ class _Download:
 def fetch(port: int, paths: Sequence[str], *, connections: int, seconds: float) -> Load:
     """Fetch the paths in turn until the time is up, and wait for what was begun."""
     buffer, done, started = bytearray(_RECEIVE_BYTES), 0, time.monotonic()
-    with selectors.EpollSelector() as waiting:
+    with _waiting() as waiting:
         for _ in range(connections):
             _begin(port, paths, waiting)
         while waiting.get_map():
@@ -73,6 +74,17 @@ def fetch(port: int, paths: Sequence[str], *, connections: int, seconds: float) 
                     if time.monotonic() < started + seconds:
                         _begin(port, paths, waiting)
     return Load(done, time.monotonic() - started)
+
+
+@contextmanager
+def _waiting() -> Iterator[selectors.BaseSelector]:
+    """Return what waits for connections, and close those that are left."""
+    with selectors.EpollSelector() as waiting:
+        try:
+            yield waiting
+        finally:
+            for key in list(waiting.get_map().values()):
+                key.data.connection.close()
 
 
 def _ready(waiting: selectors.BaseSelector) -> Iterator[_Download]:
