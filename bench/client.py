@@ -163,7 +163,7 @@ def _discard(port: int, path: str, byte_range: str, agent: str, until: float) ->
         head, _, body = start.partition(b"\r\n\r\n")
         if head.split()[1] not in (b"200", b"206"):
             raise Refused(head.split(b"\r\n")[0].decode())
-        left = _content_length(head) - len(body)
+        left = content_length(head) - len(body)
         total = len(body)
         while left > 0 and (not total or time.monotonic() < until):
             # The kernel counts the bytes and copies none of them.
@@ -177,7 +177,7 @@ def _discard(port: int, path: str, byte_range: str, agent: str, until: float) ->
     return total
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":

@@ -69,12 +69,13 @@ class Origins:
 @lru_cache(maxsize=4096)
 def _by_agent(agent: str) -> Origin:
     """Return program and system; a client sends the same name again and again."""
-    parse = _parser()
-    if parse is None:
-        return Origin(family_of(agent), system_of(agent))
     tool = tool_of(agent)
+    parse = _parser()
+    # Tools often come by a name that nobody had before, and ua-parser is slow to find out little.
+    if parse is None or tool is not None:
+        return Origin(tool or family_of(agent), system_of(agent))
     found = parse(agent)
-    family = tool or clean_word(found.user_agent.family if found.user_agent else None)
+    family = clean_word(found.user_agent.family if found.user_agent else None)
     system = clean_word(found.os.family if found.os else None)
     return Origin(family or OTHER, _BETTER.get(system or "", system))
 

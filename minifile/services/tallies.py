@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from minifile.models import Breakdown, SeenClient, Tally
 from minifile.policy.timelines import places
-from minifile.services.counts import COUNTERS, Subject
+from minifile.services.counts import COUNTERS, Subject, TallyScope
 from minifile.values import Origin
 
 KINDS = ("family", "system", "country", "referrer")
@@ -66,16 +66,21 @@ def see_clients(
     session: Session, seen: Mapping[tuple[Subject, str], date]
 ) -> set[tuple[Subject, str]]:
     """Note clients of subjects, and return those that were not noted yet."""
-    new = set()
-    for (subject, visitor), day in sorted(
-        seen.items(), key=lambda each: (each[0][0].scope, each[0][0].id, each[0][1])
-    ):
-        insert = _insert(session)(SeenClient).values(
-            scope=subject.scope.value, subject_id=subject.id, visitor=visitor, day=day
+    if not seen:
+        return set()
+    table: Table = SeenClient.__table__  # type: ignore[assignment]
+    # One statement for all of them; in one order for all who do so at the same time.
+    noting = _insert(session)(table).on_conflict_do_nothing()
+    names = noting.returning(table.c.scope, table.c.subject_id, table.c.visitor)
+    values = [
+        {"scope": scope, "subject_id": id_, "visitor": visitor, "day": day}
+        for (scope, id_, visitor), day in sorted(
+            ((subject.scope.value, subject.id, visitor), day)
+            for (subject, visitor), day in seen.items()
         )
-        if session.execute(insert.on_conflict_do_nothing().returning(SeenClient.visitor)).first():
-            new.add((subject, visitor))
-    return new
+    ]
+    noted = session.execute(names, values)
+    return {(Subject(TallyScope(scope), id_), visitor) for scope, id_, visitor in noted}
 
 
 def _gather(into: dict[str, int], found: Mapping[str, int]) -> None:

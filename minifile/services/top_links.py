@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import File, Link, Tally
@@ -13,6 +14,9 @@ from minifile.policy.timelines import quarter
 from minifile.services.analytics import sum_columns, within
 from minifile.services.counts import FETCHED, Counts, TallyScope
 from minifile.services.pending import pending_by_link
+
+# Links that are asked for by their ids at once.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +35,54 @@ def top_links(
     """Return the links with the most downloads that began in this time: a user's, or of all."""
     read_as_one()
     first, stop = quarter(since), quarter(until)
-    query = (
-        select(Tally.subject_id, *sum_columns(FETCHED))
-        .where(Tally.scope == TallyScope.LINK.value, within(Tally, first, stop))
-        .group_by(Tally.subject_id)
-    )
-    if owner_id is not None:
-        query = query.join(Link, Link.id == Tally.subject_id).where(Link.owner_id == owner_id)
-    found: dict[int, Counts] = defaultdict(Counts)
-    for link_id, *sums in db.session.execute(query):
-        found[link_id] = Counts(**dict(zip(FETCHED, map(int, sums), strict=True)))
+    pending: dict[int, Counts] = defaultdict(Counts)
     for (link_id, at), counts in pending_by_link(owner_id, now=now).items():
         if first <= at < stop:
-            found[link_id] += counts
-    fetched = [link_id for link_id, counts in found.items() if counts.downloads]
-    best = sorted(fetched, key=lambda link_id: (-found[link_id].downloads, -link_id))[:limit]
+            pending[link_id] += counts
+    fetched = func.sum(Tally.downloads)
+    query = _fetched_by_link(owner_id, first, stop)
+    # Whatever else is among the best has something pending.
+    most = query.order_by(fetched.desc(), Tally.subject_id.desc()).limit(limit)
+    found = _read_fetched(most)
+    others = sorted(pending.keys() - found.keys())
+    for at in range(0, len(others), _AT_ONCE):
+        found |= _read_fetched(query.where(Tally.subject_id.in_(others[at : at + _AT_ONCE])))
+    for link_id, counts in pending.items():
+        found[link_id] = found.get(link_id, Counts()) + counts
+    had = [link_id for link_id, counts in found.items() if counts.downloads]
+    best = sorted(had, key=lambda link_id: (-found[link_id].downloads, -link_id))[:limit]
     named = _names(best)
     release_connection()
     return [TopLink(each, *named[each], found[each]) for each in best if each in named]
 
 
+def _fetched_by_link(owner_id: int | None, first: int, stop: int) -> Select[Any]:
+    query = (
+        select(Tally.subject_id, *sum_columns(FETCHED))
+        .where(Tally.scope == TallyScope.LINK.value, within(Tally, first, stop))
+        .group_by(Tally.subject_id)
+    )
+    if owner_id is None:
+        return query
+    return query.join(Link, Link.id == Tally.subject_id).where(Link.owner_id == owner_id)
+
+
+def _read_fetched(query: Select[Any]) -> dict[int, Counts]:
+    return {
+        link_id: Counts(**dict(zip(FETCHED, map(int, sums), strict=True)))
+        for link_id, *sums in db.session.execute(query)
+    }
+
+
 def _names(links: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return code and first filename of each link that is still there."""
+    names: dict[int, tuple[str, str]] = {}
+    for at in range(0, len(links), _AT_ONCE):
+        names |= _read_names(links[at : at + _AT_ONCE])
+    return names
+
+
+def _read_names(links: Sequence[int]) -> dict[int, tuple[str, str]]:
     first = func.min(File.position)
     query = (
         select(Link.id, Link.code, File.filename, first)

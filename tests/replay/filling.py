@@ -20,6 +20,7 @@ from minifile.policy.timelines import places, quarter
 
 SIZE = 100_000
 _YEAR = timedelta(days=365)
+_FETCHED_WITHIN = timedelta(days=3)
 _AT_ONCE = 5_000
 _FAMILIES = ("Chrome", "Firefox", "Safari", "curl", "Edge", "Wget", "Samsung Internet", "Other")
 _SYSTEMS = ("Windows", "macOS", "Android", "iOS", "Linux")
@@ -97,8 +98,9 @@ def fill_analytics(
     counts = {1: len(quarters)}
     for number in range(deliveries - len(quarters)):
         link_id = 2 + number % links
-        began = now - _YEAR * (link_id / (links + 2))
-        at = quarter(began + timedelta(days=3) * random.random())
+        # None of it lies ahead, the youngest link's neither.
+        began = now - _FETCHED_WITHIN - (_YEAR - _FETCHED_WITHIN) * (link_id / (links + 2))
+        at = quarter(began + _FETCHED_WITHIN * random.random())
         sums.add(link_id, owner_id, at, random)
         counts[link_id] = counts.get(link_id, 0) + 1
     with engine.begin() as connection:

@@ -86,7 +86,9 @@ def mixed_up_visitors(world: World) -> list[str]:
     What is compared is the hash of each open download with who really fetched.
     """
     shown = defaultdict(list)
-    for started_at, link_id, visitor in world.rows("SELECT started_at, link_id, visitor FROM slot"):
+    # What has ended has none any more.
+    query = "SELECT started_at, link_id, visitor FROM slot WHERE ended_at IS NULL"
+    for started_at, link_id, visitor in world.rows(query):
         shown[_second(started_at), link_id].append(visitor)
     hashes: dict[tuple[str, date], set[str]] = defaultdict(set)
     clients: dict[str, set[tuple[str, date]]] = defaultdict(set)

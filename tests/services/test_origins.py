@@ -57,6 +57,22 @@ def test_program_and_system_are_told_with_and_without_the_extra(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("extra", [True, False], ids=["with the extra", "without"])
+def test_tools_are_told_by_the_same_words_with_and_without_the_extra(
+    extra: bool, monkeypatch: pytest.MonkeyPatch
+):
+    if not extra:
+        monkeypatch.setattr(origins, "_parser", lambda: None)
+    origins._by_agent.cache_clear()
+
+    read = [Origins().read(agent, address=None) for agent in (
+        "Mozilla/5.0 (Linux; Ubuntu 22.04) PowerShell/7.2.5", "python-requests/2 Linux/5.15 Ubuntu",
+    )]  # fmt: skip
+
+    origins._by_agent.cache_clear()
+    assert read == [Origin("PowerShell", "Linux"), Origin("Python", "Linux")]
+
+
 def test_an_address_is_kept_only_where_the_admin_wants_it():
     kept = Origins(keep_addresses=True)
 

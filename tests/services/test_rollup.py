@@ -138,6 +138,26 @@ def test_all_numbers_are_the_same_after_each_step_of_the_roll_up(everywhere: Fla
     assert [kept(table) for table in (Visit, Slot, Delivery, SeenClient)] == [0, 0, 0, 0]
 
 
+def test_what_was_fetched_today_brings_a_link_among_the_best(everywhere: Flask):
+    old, rising, new = (
+        make_link(everywhere, b"a" * 100, now=EVENING - HOUR, lifetime=4 * DAY) for _ in range(3)
+    )
+    for link in (old, old, rising):
+        fetch(link, BOB, EVENING)
+    later = EVENING + DAY + HOUR
+    end_slots(later)
+    for link in (rising, rising, new):
+        fetch(link, BOB, later)
+
+    best = [top_links(None, SINCE, UNTIL, limit=n, now=later) for n in (1, 2, 3)]
+
+    assert [[(each.id, each.counts.downloads) for each in found] for found in best] == [
+        [(rising.id, 3)],
+        [(rising.id, 3), (old.id, 2)],
+        [(rising.id, 3), (old.id, 2), (new.id, 1)],
+    ]
+
+
 def test_what_is_added_up_while_numbers_are_read_is_not_missed(everywhere: Flask):
     a_busy_link(everywhere)
     visits = select(func.count()).select_from(Visit)
