@@ -29,6 +29,9 @@ from minifile.services.commits import close_writer
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 
+# Where it is set, as in many containers, each process of a test would compile all of minifile anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 pytest_plugins = ["buckets", "identity_providers", "postgres"]
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
