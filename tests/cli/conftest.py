@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import MINIFILE
+from conftest import MINIFILE, RunningServer, servers_in
 from flask import Flask
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -25,3 +25,10 @@ def run(app: Flask, tmp_path: Path) -> Run:
         )  # fmt: skip
 
     return run_
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers as an admin does: by a new interpreter, on an instance that is empty."""
+    with servers_in(tmp_path, fresh=True) as start:
+        yield start
