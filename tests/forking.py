@@ -2,7 +2,8 @@
 
 A fresh interpreter spends most of its start on imports: seconds of a busy core for a server, and
 for each command. What is run is the same (`python -m minifile …`, with the environment, the folder
-and the streams that the test gives); tests/cli starts it from nothing, as an admin does.
+and the streams that the test gives). tests/cli/test_serve.py and test_commands.py begin with a new
+interpreter, as an admin does: what must be imported first is seen there.
 """
 
 import atexit

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import MINIFILE, RunningServer, servers_in
 from flask import Flask
+from forking import run_forked
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -19,10 +20,7 @@ def run(app: Flask, tmp_path: Path) -> Run:
     def run_(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         values = {"instance_path": str(tmp_path / "instance"), "keep_free": "0", **settings}
         environment = os.environ | {f"MINIFILE_{name.upper()}": v for name, v in values.items()}
-        return subprocess.run(
-            [*MINIFILE, *arguments],
-            env=environment, capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+        return run_forked([*MINIFILE, *arguments], env=environment)
 
     return run_
 
