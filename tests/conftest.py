@@ -19,6 +19,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from forking import Forked, run_forked, start_forked
 from werkzeug.routing import Rule
 
 from minifile import create_app
@@ -29,10 +30,14 @@ from minifile.services.commits import close_writer
 from minifile.services.rate_limits import RateLimits
 from minifile.storage import Storage
 
+# Where it is set, as in many containers, each process of a test would compile all of minifile anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 pytest_plugins = ["buckets", "identity_providers", "postgres"]
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+Process = Forked | subprocess.Popen[bytes]
 SECRET_KEY = "a key that only tests use"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
 
@@ -105,6 +110,13 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "minifile.sqlite"
 
 
+def begin_instance(folder: Path, migrated: Path) -> None:
+    """Put a copy of the migrated SQLite file into an instance that has none."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "minifile.sqlite").exists():
+        shutil.copy(migrated, folder / "minifile.sqlite")
+
+
 @pytest.fixture
 def make_app(
     request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite: Path
@@ -121,9 +133,7 @@ def make_app(
 
     def make(**settings: Any) -> Flask:
         folder = tmp_path / "instance"
-        folder.mkdir(exist_ok=True)
-        if not (folder / "minifile.sqlite").exists():
-            shutil.copy(migrated_sqlite, folder / "minifile.sqlite")
+        begin_instance(folder, migrated_sqlite)
         app = create_app({"instance_path": folder, "keep_free": 0, **database, **settings})
         app.testing = False
         apps.append(app)
@@ -213,17 +223,14 @@ class RunningServer:
     """A `minifile serve` of this checkout."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: Process
     instance_path: Path
     environment: dict[str, str]
     log_path: Path
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run another minifile command on the same instance."""
-        return subprocess.run(
-            [*MINIFILE, *arguments],
-            env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+    def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run another minifile command on the same instance, with this text for its input."""
+        return run_forked([*MINIFILE, *arguments], env=self.environment, text=text)
 
     def log(self) -> str:
         """Return all that it has said: errors, warnings, and a line for each request."""
@@ -245,33 +252,45 @@ MINIFILE = [sys.executable, "-m", "minifile"]
 
 
 @pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+def start_server(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Callable[..., RunningServer]]:
     """Start servers on a free port; settings as keyword arguments, one instance by default."""
-    with servers_in(tmp_path) as start:
+    with servers_in(tmp_path, migrated_sqlite) as start:
         yield start
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path
+) -> Iterator[RunningServer]:
     """One server with 2 workers for all tests of a process that want no setting of their own."""
-    with servers_in(tmp_path_factory.mktemp("server")) as start:
+    with servers_in(tmp_path_factory.mktemp("server"), migrated_sqlite) as start:
         server = start("--workers", "2", rate_uploads="off", rate_unknown_codes="off")
         yield server
         assert "Traceback" not in server.log()
 
 
 @contextmanager
-def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
-    """Start servers whose files lie in a folder; they are killed afterwards."""
+def servers_in(
+    folder: Path, migrated: Path | None = None, *, fresh: bool = False
+) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers whose files lie in a folder; they are killed afterwards.
+
+    A new instance begins with a copy of the migrated SQLite file, or makes its own without one.
+    Fresh ones begin as a new interpreter, which takes long to import everything.
+    """
     running: list[RunningServer] = []
 
     def start(*arguments: str, **settings: str) -> RunningServer:
         values = {"instance_path": str(folder / "served"), "keep_free": "0", **settings}
+        instance = Path(values["instance_path"])
+        if migrated and "database_url" not in settings:
+            begin_instance(instance, migrated)
         server = announced_server(
             [*MINIFILE, "serve", "--port", "0", *arguments],
             environment_of(**values),
             folder / f"server-{len(running)}.log",
-            Path(values["instance_path"]),
+            instance,
+            subprocess.Popen if fresh else start_forked,
         )
         running.append(server)
         return server
@@ -285,13 +304,15 @@ def servers_in(folder: Path) -> Iterator[Callable[..., RunningServer]]:
 
 
 def announced_server(
-    command: list[str], environment: dict[str, str], log_path: Path, instance_path: Path
+    command: list[str],
+    environment: dict[str, str],
+    log_path: Path,
+    instance_path: Path,
+    begin: Callable[..., Process] = start_forked,
 ) -> RunningServer:
     """Start a server, and wait until it says where it listens."""
     with log_path.open("w") as log:
-        process = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+        process = begin(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     url = _announced_url(process, log_path)
     return RunningServer(url, process, instance_path, environment, log_path)
 
@@ -302,7 +323,7 @@ def environment_of(**settings: str) -> dict[str, str]:
     return ours | {f"MINIFILE_{name.upper()}": value for name, value in settings.items()}
 
 
-def _announced_url(process: subprocess.Popen[bytes], log_path: Path) -> str:
+def _announced_url(process: Process, log_path: Path) -> str:
     """Wait for the line that says where the server listens."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:

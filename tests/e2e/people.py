@@ -1,9 +1,8 @@
 """People with accounts in real browsers."""
 
 import re
-import subprocess
 
-from conftest import MINIFILE, RunningServer
+from conftest import RunningServer
 from playwright.sync_api import Page
 
 PASSWORD = "correct horse battery staple"
@@ -11,10 +10,7 @@ PASSWORD = "correct horse battery staple"
 
 def make_user(server: RunningServer, name: str, *options: str) -> None:
     """Make a user from the shell, as an admin does."""
-    done = subprocess.run(
-        [*MINIFILE, "user", "create", name, "--password-stdin", *options],
-        input=f"{PASSWORD}\n", env=server.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = server.run("user", "create", name, "--password-stdin", *options, text=f"{PASSWORD}\n")
     assert done.returncode == 0, done.stderr
 
 

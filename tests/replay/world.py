@@ -4,7 +4,6 @@ import re
 import socket
 import sqlite3
 import struct
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conftest import BROWSER_ACCEPT, RunningServer, announced_server, environment_of
+from forking import run_forked
 from postgres import execute
 from replay.clocked import Clock
 from replay.truth import Client, TrueFile, TrueLink, Truth
@@ -71,10 +71,8 @@ class World:
 
     def run(self, *arguments: str) -> str:
         """Run a command on the instance, at the same instant."""
-        done = subprocess.run(
-            [sys.executable, CLOCKED, str(self.clock.path), *arguments],
-            env=self.server.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [sys.executable, CLOCKED, str(self.clock.path), *arguments]
+        done = run_forked(command, env=self.server.environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -236,7 +236,7 @@ def test_every_number_is_the_truth_although_a_worker_was_killed(watched: Watched
         return {key: value for key, value in watched.values().items()
                 if key[0] in counted and value}  # fmt: skip
 
-    eventually(lambda: found() == truth, seconds=10)
+    eventually(lambda: found() == truth)
     assert found() == truth
 
 
