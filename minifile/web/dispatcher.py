@@ -67,11 +67,13 @@ class Dispatcher:
             self._free.release()
 
 
-def send(claimed: Claimed, *, clock: Callable[[], datetime]) -> Answer:
+def send(
+    claimed: Claimed, *, clock: Callable[[], datetime], senders: Mapping[str, Send] = SENDERS
+) -> Answer:
     """Send one dispatch and settle it. What goes wrong is logged by its kind, and tried again."""
     began = time.monotonic()
     try:
-        sender = SENDERS[MAIL if claimed.webhook_id is None else WEBHOOK]
+        sender = senders[MAIL if claimed.webhook_id is None else WEBHOOK]
         answer = sender(claimed, now=clock())
     except DATABASE_UNAVAILABLE:
         raise

@@ -1,0 +1,258 @@
+"""Receivers that fail, hang, answer late or die: nothing lost or doubled, each link in order.
+
+Alice hears of every download by mail and by webhook; what happens is compared with what arrives.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+from conftest import NOW
+from flask import Flask
+from people import make_user
+from receivers import (
+    CUT,
+    HANG,
+    LATE,
+    LOSE,
+    PUT_OFF,
+    REDIRECT,
+    Receiver,
+    mail_receiver,
+    web_receiver,
+)
+from services.making import at_once
+from services.telling import ask_to_hear
+from sqlalchemy import event, text
+from sqlalchemy.exc import SQLAlchemyError
+from wire import eventually
+
+from minifile.extensions import db, write_transaction
+from minifile.services.dispatch_log import list_dispatches
+from minifile.services.dispatching import CLAIMED_FOR, Claimed, claim_due
+from minifile.services.notifications import notify
+from minifile.services.statements import driver_of
+from minifile.services.webhooks import create_webhook, list_webhooks
+from minifile.web.dispatcher import MAIL, WEBHOOK, Dispatcher, send
+from minifile.web.mail_channel import send_by_mail
+from minifile.web.webhook_channel import send_by_webhook
+
+MINUTE = timedelta(minutes=1)
+SOON = timedelta(seconds=0.3)
+# Who hangs is given up soon, so that no test waits.
+IMPATIENT = {
+    MAIL: partial(send_by_mail, patience=SOON),
+    WEBHOOK: partial(send_by_webhook, patience=SOON),
+}
+
+
+@dataclass
+class Site:
+    """A site and both receivers of what happens there."""
+
+    app: Flask
+    mail: Receiver
+    web: Receiver
+    make_app: Callable[..., Flask]
+
+    @property
+    def receivers(self) -> tuple[Receiver, Receiver]:
+        return self.mail, self.web
+
+    def script(self, *words: str) -> None:
+        for receiver in self.receivers:
+            receiver.script = list(words)
+
+    def another_process(self) -> Flask:
+        """Return an application on the same database, as another worker has it."""
+        return self.make_app()
+
+
+@pytest.fixture
+def site(make_any_app: Callable[..., Flask]) -> Iterator[Site]:
+    with ExitStack() as stack:
+        mail, web = stack.enter_context(mail_receiver()), stack.enter_context(web_receiver())
+        make = partial(
+            make_any_app, mail_url=mail.url, mail_from="minifile@example.org",
+            public_url="https://f.example.org", webhook_allowed_networks="127.0.0.0/8",
+        )  # fmt: skip
+        app = make()
+        alice = make_user(app, email="alice@example.org")
+        stack.enter_context(app.app_context())
+        allowed = app.extensions["minifile"].settings.webhook_allowed_networks
+        create_webhook(alice.id, web.url, allowed=allowed, now=NOW)
+        ask_to_hear(alice.id, "download")
+        ask_to_hear(alice.id, "download", webhook_id=list_webhooks(alice.id)[0].id)
+        yield Site(app, mail, web, make)
+
+
+def happen(count: int = 2, *links: int) -> list[str]:
+    """Let so much happen to each link, by turns; return the names of it, which begin with it."""
+    names = [f"{link}-{at}" for at in range(count) for link in links or (7, 8)]
+    for name in names:
+        with write_transaction() as session:
+            notify(
+                driver_of(session), kind="download", key=name, user_id=1,
+                link_id=int(name.partition("-")[0]),
+                payload={"files": [name], "outcome": "completed"}, now=NOW,
+            )  # fmt: skip
+    return names
+
+
+def send_due(now: datetime = NOW) -> None:
+    while claimed := claim_due(8, now=now):
+        for each in claimed:
+            send(each, clock=lambda: now, senders=IMPATIENT)
+
+
+def keep_sending(*minutes: int) -> None:
+    for at in minutes or (0, 2, 10, 30):
+        send_due(NOW + at * MINUTE)
+
+
+def assert_in_order(found: list[str], happened: list[str]) -> None:
+    """Assert that all that happened arrived, each once, and that of each link in order."""
+    assert Counter(found) == Counter(happened)
+    for link in {name.partition("-")[0] for name in happened}:
+        mine = [name for name in happened if name.startswith(f"{link}-")]
+        assert [name for name in found if name in mine] == mine
+
+
+def send_elsewhere(site: Site) -> list[threading.Thread]:
+    """Let others send what is due, and wait until the receivers have been asked."""
+
+    def run(claimed: Claimed) -> None:
+        with site.app.app_context():
+            send(claimed, clock=lambda: NOW)
+
+    threads = [threading.Thread(target=run, args=[each]) for each in claim_due(8, now=NOW)]
+    for thread in threads:
+        thread.start()
+    assert all(receiver.asked.wait(30) for receiver in site.receivers)
+    return threads
+
+
+@pytest.mark.parametrize("trouble", [PUT_OFF, REDIRECT, HANG, CUT])
+def test_what_was_not_taken_comes_again_once_and_in_order(site: Site, trouble: str):
+    site.script(trouble, trouble, "", trouble)
+    happened = happen()
+
+    keep_sending()
+
+    for receiver in site.receivers:
+        assert receiver.script == []
+        assert_in_order(receiver.names, happened)
+
+
+def test_a_lost_answer_is_followed_by_the_same_id_and_nothing_overtakes_it(site: Site):
+    site.script(LOSE, LOSE, "", LOSE)
+    happened = happen()
+
+    keep_sending()
+
+    for receiver in site.receivers:
+        assert receiver.script == []
+        assert len(receiver.taken) == len(happened) + 3
+        assert_in_order([each.name for each in dict.fromkeys(receiver.taken)], happened)
+
+
+def test_who_is_redirected_goes_nowhere(site: Site):
+    with web_receiver() as elsewhere:
+        site.web.elsewhere = elsewhere.url
+        site.web.script = [REDIRECT] * 3
+        happened = happen()
+        keep_sending()
+
+    assert elsewhere.names == []
+    assert_in_order(site.web.names, happened)
+
+
+def test_a_receiver_that_was_killed_gets_all_of_it_when_it_is_back(site: Site):
+    site.script(HANG)
+    happened = happen()
+    sending = send_elsewhere(site)
+    for receiver in site.receivers:
+        receiver.stop()
+    for thread in sending:
+        thread.join(30)
+    keep_sending(2, 10)
+    assert site.mail.names == site.web.names == []
+
+    for receiver in site.receivers:
+        receiver.start()
+    keep_sending(60, 120)
+
+    for receiver in site.receivers:
+        assert_in_order(receiver.names, happened)
+
+
+def test_nobody_else_sends_while_an_answer_is_late(site: Site):
+    site.script(LATE)
+    happened = happen()
+    late = send_elsewhere(site)
+
+    assert claim_due(8, now=NOW + 2 * MINUTE) == []
+    for receiver in site.receivers:
+        receiver.may_answer.set()
+    for thread in late:
+        thread.join(30)
+    keep_sending(0)
+
+    for receiver in site.receivers:
+        assert_in_order(receiver.names, happened)
+
+
+def test_who_wakes_up_after_another_has_sent_sends_the_same_id_and_undoes_nothing(site: Site):
+    happened = happen()
+    forgotten = claim_due(8, now=NOW)
+
+    send_due(NOW + CLAIMED_FOR)
+    for each in forgotten:
+        send(each, clock=lambda: NOW + 2 * CLAIMED_FOR)
+
+    for receiver in site.receivers:
+        assert receiver.taken[-1] == receiver.taken[0]
+        assert_in_order(receiver.names[:-1], happened)
+    assert {(each.state, each.attempts) for each in list_dispatches(1)} == {("sent", 1)}
+
+
+def test_two_processes_at_once_send_each_once_to_receivers_that_fail(site: Site):
+    site.script(PUT_OFF, CUT, "", PUT_OFF, "", "", CUT)
+    happened = happen(3, 7, 8, 9)
+    moment = iter(range(10_000))
+    # Each look at it finds the clock of all a bit further on.
+    clock = lambda: NOW + next(moment) * MINUTE / 4  # noqa: E731
+    processes = [Dispatcher(app, clock) for app in (site.app, site.another_process())]
+
+    def run(process: Dispatcher) -> None:
+        deadline = time.monotonic() + 60
+        while count_waiting() and time.monotonic() < deadline:
+            db.session.remove()
+            process.run()
+        process.stop()
+
+    at_once(site.app, *[partial(run, process) for process in processes])
+
+    for receiver in site.receivers:
+        assert_in_order(receiver.names, happened)
+
+
+def test_a_process_whose_database_was_away_sends_when_it_is_back(site: Site):
+    happened = happen(1)
+    dispatcher = Dispatcher(site.app, lambda: NOW)
+
+    with database_away():
+        for _ in range(2):
+            with pytest.raises(SQLAlchemyError):
+                dispatcher.run()
+            db.session.remove()
+    while dispatcher.run():
+        dispatcher.settle()
+
+    for receiver in site.receivers:
+        assert_in_order(receiver.names, happened)
