@@ -167,7 +167,8 @@ def _claim(dispatch_id: int, now: datetime) -> Claimed | None:
     with write_transaction() as session:
         taken = session.execute(
             update(Dispatch)
-            .where(Dispatch.id == dispatch_id, _is_free(now))
+            # Since it was found, another may have tried it and put it off.
+            .where(Dispatch.id == dispatch_id, Dispatch.next_at <= now, _is_free(now))
             .values(claim=claim, claimed_until=now + CLAIMED_FOR)
             .returning(
                 Dispatch.notification_id,
