@@ -113,7 +113,7 @@ class _Post(BaseHTTPRequestHandler):
     server: _WebServer
 
     def do_POST(self) -> None:
-        receiver, word = self.server.receiver, self.server.receiver.next()
+        word = self.server.receiver.next()
         if word == CUT:
             # Within the request, as far as the other side can tell.
             _break(self.connection)

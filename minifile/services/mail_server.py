@@ -36,21 +36,21 @@ def connected(server: MailServer, patience: timedelta) -> Iterator[smtplib.SMTP]
 def _connect(server: MailServer, patience: timedelta) -> smtplib.SMTP:
     seconds = patience.total_seconds()
     if server.encryption != "tls":
-        return _Limited(server.host, server.port, timeout=seconds)
+        return _Limited(host=server.host, port=server.port, timeout=seconds)
     context = ssl.create_default_context()
-    return _LimitedTls(server.host, server.port, timeout=seconds, context=context)
+    return _LimitedTls(host=server.host, port=server.port, timeout=seconds, context=context)
 
 
 class _Limited(smtplib.SMTP):
     """A connection with an end from its beginning, the greeting and the goodbye included."""
 
-    def __init__(self, *arguments: Any, timeout: float, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         self._is_over = False
-        self._end = Timer(timeout * _STEPS, self._shut)
+        self._end = Timer(options["timeout"] * _STEPS, self._shut)
         self._end.daemon = True
         self._end.start()
         try:
-            super().__init__(*arguments, timeout=timeout, **options)
+            super().__init__(**options)
         except BaseException:
             self._end.cancel()
             raise

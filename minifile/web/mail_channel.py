@@ -23,9 +23,7 @@ _OUTCOMES = {
 }
 
 
-def send_by_mail(
-    claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE
-) -> Answer:
+def send_by_mail(claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE) -> Answer:
     """Write the mail about a notification and offer it to the server, within the app's context.
 
     Without an address, or an account, the mail is refused; without MAIL_URL it waits.

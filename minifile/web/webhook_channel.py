@@ -9,9 +9,7 @@ from minifile.services.webhooks import Sending, send_to_webhook
 from minifile.web.current import current_settings
 
 
-def send_by_webhook(
-    claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE
-) -> Answer:
+def send_by_webhook(claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE) -> Answer:
     """Post a notification to its webhook, within the application's context."""
     settings = current_settings()
     sending = Sending(

@@ -27,7 +27,7 @@ from receivers import (
     web_receiver,
 )
 from services.making import at_once
-from services.telling import ask_to_hear
+from services.telling import ask_to_hear, happen
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from wire import eventually
@@ -36,8 +36,6 @@ from minifile.extensions import db, write_transaction
 from minifile.models import Dispatch
 from minifile.services.dispatch_log import list_dispatches
 from minifile.services.dispatching import CLAIMED_FOR, Claimed, claim_due
-from minifile.services.notifications import notify
-from minifile.services.statements import driver_of
 from minifile.services.webhooks import create_webhook, list_webhooks
 from minifile.web.dispatcher import MAIL, WEBHOOK, Dispatcher, send
 from minifile.web.mail_channel import send_by_mail
@@ -89,17 +87,9 @@ def site(make_any_app: Callable[..., Flask]) -> Iterator[Site]:
         yield Site(app, mail, web, make)
 
 
-def happen(count: int = 2, *links: int) -> list[str]:
-    """Let so much happen to each link, by turns; return the names of it, which begin with it."""
-    names = [f"{link}-{at}" for at in range(count) for link in links or (7, 8)]
-    for name in names:
-        with write_transaction() as session:
-            notify(
-                driver_of(session), kind="download", key=name, user_id=1,
-                link_id=int(name.partition("-")[0]),
-                payload={"files": [name], "outcome": "completed"}, now=NOW,
-            )  # fmt: skip
-    return names
+def happen_in_turn(count: int = 2, *links: int) -> list[str]:
+    """Let so much happen to each link, by turns; return the names of it."""
+    return happen(*(f"{link}-{at}" for at in range(count) for link in links or (7, 8)))
 
 
 def send_due(now: datetime = NOW) -> None:
@@ -160,7 +150,7 @@ def send_elsewhere(site: Site) -> list[threading.Thread]:
 @pytest.mark.parametrize("trouble", [PUT_OFF, REDIRECT, HANG, CUT])
 def test_what_was_not_taken_comes_again_once_and_in_order(site: Site, trouble: str):
     site.script(trouble, trouble, "", trouble)
-    happened = happen()
+    happened = happen_in_turn()
 
     keep_sending()
 
@@ -171,7 +161,7 @@ def test_what_was_not_taken_comes_again_once_and_in_order(site: Site, trouble: s
 
 def test_a_lost_answer_is_followed_by_the_same_id_and_nothing_overtakes_it(site: Site):
     site.script(LOSE, LOSE, "", LOSE)
-    happened = happen()
+    happened = happen_in_turn()
 
     keep_sending()
 
@@ -185,7 +175,7 @@ def test_who_is_redirected_goes_nowhere(site: Site):
     with web_receiver() as elsewhere:
         site.web.elsewhere = elsewhere.url
         site.web.script = [REDIRECT] * 3
-        happened = happen()
+        happened = happen_in_turn()
         keep_sending()
 
     assert elsewhere.names == []
@@ -194,7 +184,7 @@ def test_who_is_redirected_goes_nowhere(site: Site):
 
 def test_a_receiver_that_was_killed_gets_all_of_it_when_it_is_back(site: Site):
     site.script(HANG)
-    happened = happen()
+    happened = happen_in_turn()
     sending = send_elsewhere(site)
     for receiver in site.receivers:
         receiver.stop()
@@ -213,7 +203,7 @@ def test_a_receiver_that_was_killed_gets_all_of_it_when_it_is_back(site: Site):
 
 def test_nobody_else_sends_while_an_answer_is_late(site: Site):
     site.script(LATE)
-    happened = happen()
+    happened = happen_in_turn()
     late = send_elsewhere(site)
 
     assert claim_due(8, now=NOW + 2 * MINUTE) == []
@@ -228,7 +218,7 @@ def test_nobody_else_sends_while_an_answer_is_late(site: Site):
 
 
 def test_who_wakes_up_after_another_has_sent_sends_the_same_id_and_undoes_nothing(site: Site):
-    happened = happen()
+    happened = happen_in_turn()
     forgotten = claim_due(8, now=NOW)
 
     send_due(NOW + CLAIMED_FOR)
@@ -243,7 +233,7 @@ def test_who_wakes_up_after_another_has_sent_sends_the_same_id_and_undoes_nothin
 
 def test_two_processes_at_once_send_each_once_to_receivers_that_fail(site: Site):
     site.script(PUT_OFF, CUT, "", PUT_OFF, "", "", CUT)
-    happened = happen(2, 7, 8, 9)
+    happened = happen_in_turn(2, 7, 8, 9)
 
     for at in (0, 2, 10, 30):
         clock = partial(datetime.__add__, NOW, at * MINUTE)
@@ -256,7 +246,7 @@ def test_two_processes_at_once_send_each_once_to_receivers_that_fail(site: Site)
 
 
 def test_a_process_whose_database_was_away_sends_when_it_is_back(site: Site):
-    happened = happen(1)
+    happened = happen_in_turn(1)
     dispatcher = Dispatcher(site.app, lambda: NOW)
 
     with database_away():
