@@ -28,7 +28,7 @@ from receivers import (
 )
 from services.making import at_once
 from services.telling import ask_to_hear, happen
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from wire import eventually
 
@@ -131,6 +131,26 @@ def database_away() -> Iterator[None]:
             session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
         if new == "away":
             yield
+
+
+@contextmanager
+def once_found(site: Site, act: Callable[[], object]) -> Iterator[None]:
+    """Let another process act between the moments in which dispatches are found and claimed."""
+    threads: list[threading.Thread] = []
+
+    def run() -> None:
+        with site.app.app_context():
+            act()
+
+    def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT dispatch.id") and not threads:
+            threads.append(threading.Thread(target=run))
+            threads[0].start()
+            threads[0].join(30)
+
+    event.listen(db.engine, "after_cursor_execute", look)
+    yield
+    event.remove(db.engine, "after_cursor_execute", look)
 
 
 def send_elsewhere(site: Site) -> list[threading.Thread]:
@@ -242,6 +262,22 @@ def test_two_processes_at_once_send_each_once_to_receivers_that_fail(site: Site)
 
     for receiver in site.receivers:
         assert receiver.script == []
+        assert_in_order(receiver.names, happened)
+
+
+def test_what_another_process_put_off_meanwhile_is_left_until_it_is_due(site: Site):
+    site.script(PUT_OFF, PUT_OFF)
+    happened = happen_in_turn(1)
+
+    with once_found(site, send_due):
+        found = claim_due(8, now=NOW)
+    db.session.remove()
+
+    assert found == []
+    assert {each.attempts for each in list_dispatches(1)} == {1}
+    db.session.remove()
+    keep_sending(2)
+    for receiver in site.receivers:
         assert_in_order(receiver.names, happened)
 
 
