@@ -17,13 +17,14 @@ from sqlalchemy.orm import aliased
 
 from minifile.errors import Conflict, NotFound
 from minifile.extensions import db, release_connection, write_transaction
-from minifile.models import Dispatch, Notification
+from minifile.models import Dispatch, Link, Notification
 from minifile.policy.retrying import next_attempt
 from minifile.services.notifications import HELD, PENDING
 from minifile.services.pacing import pages_until_gone, unhurried_transaction
 
 SENT = "sent"
 FAILED = "failed"
+_ONCE_A_LINK = ("first_download", "exhausted", "unfetched")
 # Longer than any sender takes.
 CLAIMED_FOR = timedelta(minutes=3)
 
@@ -125,18 +126,26 @@ def redeliver(user_id: int, dispatch_id: int, *, now: datetime) -> None:
 
 
 def delete_old_notifications(before: datetime) -> int:
-    """Delete notifications from before an instant of which nothing waits; return how many."""
-    waiting = exists().where(
-        Dispatch.notification_id == Notification.id, Dispatch.state.in_([HELD, PENDING])
+    """Delete notifications from before an instant of which nothing waits; return how many.
+
+    Of what is told once a link the key stays for as long as the link, and nothing else: without
+    it the same would be told again.
+    """
+    told = exists().where(Dispatch.notification_id == Notification.id)
+    waiting = told.where(Dispatch.state.in_([HELD, PENDING]))
+    is_remembered = and_(
+        Notification.kind.in_(_ONCE_A_LINK), exists().where(Link.id == Notification.link_id)
     )
+    old = and_(Notification.at < before, ~waiting, or_(~is_remembered, told))
     count = 0
-    for page in pages_until_gone(select(Notification.id).where(Notification.at < before, ~waiting)):
+    for page in pages_until_gone(select(Notification.id).where(old)):
         with unhurried_transaction() as session:
-            session.execute(
-                delete(Notification)
-                .where(Notification.id.in_(page))
-                .execution_options(synchronize_session=False)
-            )
+            for statement in (
+                delete(Notification).where(Notification.id.in_(page), ~is_remembered),
+                delete(Dispatch).where(Dispatch.notification_id.in_(page)),
+                update(Notification).where(Notification.id.in_(page)).values(payload={}),
+            ):
+                session.execute(statement.execution_options(synchronize_session=False))
         count += len(page)
     return count
 
