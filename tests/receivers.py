@@ -51,6 +51,8 @@ class Receiver:
     asked: threading.Event = field(default_factory=threading.Event)
     """That somebody waits for an answer which comes late, or never."""
     may_answer: threading.Event = field(default_factory=threading.Event)
+    _running: _Runs | None = None
+    _port: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -59,15 +61,11 @@ class Receiver:
     def next(self) -> str:
         return self.script.pop(0) if self.script else ""
 
-    # What is open is cut by going down, as it is when a process is killed.
-    _running: _Runs | None = None
-    _port: int = 0
-
     def start(self) -> None:
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Go down: cut what is open, and let nobody in."""
+        """Go down as a process that is killed: cut what is open, and let nobody in."""
         if self._running is not None:
             self._running.stop()
             self._running = None

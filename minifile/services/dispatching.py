@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from minifile.errors import Conflict, NotFound
@@ -65,9 +65,11 @@ class Claimed:
 
 def claim_due(at_most: int, *, now: datetime) -> Sequence[Claimed]:
     """Claim dispatches that are due, at most so many, one a target."""
+    # The first of each target: one that is told of many links leaves room for the others.
+    first = select(func.min(Dispatch.id)).where(Dispatch.next_at <= now, _is_free(now))
     query = (
         select(Dispatch.id)
-        .where(Dispatch.next_at <= now, _is_free(now))
+        .where(Dispatch.id.in_(first.group_by(Dispatch.target)))
         .order_by(Dispatch.next_at, Dispatch.id)
         .limit(at_most)
     )
@@ -164,8 +166,9 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
             or_(earlier.attempts > 0, earlier.next_at <= now),
             earlier.id < Dispatch.id,
         ),
-        ~exists().where(
-            busy.target == Dispatch.target, busy.state == PENDING, busy.claimed_until > now
+        # Looked up once, not for each: what is claimed is little beside what may wait.
+        Dispatch.target.not_in(
+            select(busy.target).where(busy.state == PENDING, busy.claimed_until > now)
         ),
     )
 
