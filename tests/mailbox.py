@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -129,6 +129,36 @@ def silent_server() -> Iterator[str]:
         thread.join(5)
     for connection in held:
         connection.close()
+
+
+@contextmanager
+def talkative_server(without_end: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """Run a server that takes a mail, and answers one command (b"" is the greeting) for 6 s.
+
+    Yields its address and the commands that it gets.
+    """
+    got, is_over = list[bytes](), threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as lines, suppress(OSError):
+            line, is_text = b"", False
+            while True:
+                got.append(line)
+                code = {b"": b"220", b"DATA": b"354", b"QUIT": b"221"}.get(line, b"250")
+                for _ in range(600 if line == without_end else 0):
+                    connection.sendall(code + b"-and another thing\r\n")
+                    is_over.wait(0.01)
+                connection.sendall(code + b" yes\r\n")
+                is_text = line == b"DATA"
+                while (line := lines.readline().strip().upper()) != b"." and is_text:
+                    pass
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        thread = threading.Thread(target=lambda: talk(listener.accept()[0]), daemon=True)
+        thread.start()
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}?tls=none", got
+        is_over.set()
+        thread.join(10)
 
 
 def _hold(listener: socket.socket, held: list[socket.socket]) -> None:

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from minifile.errors import Conflict, NotFound
 from minifile.extensions import db, release_connection, write_transaction
-from minifile.models import Dispatch, Notification
+from minifile.models import Dispatch, Link, Notification
 from minifile.policy.retrying import next_attempt
 from minifile.services.notifications import HELD, PENDING
 from minifile.services.pacing import pages_until_gone, unhurried_transaction
 
 SENT = "sent"
 FAILED = "failed"
+_ONCE_A_LINK = ("first_download", "exhausted", "unfetched")
 # Longer than any sender takes.
 CLAIMED_FOR = timedelta(minutes=3)
 
@@ -64,9 +65,11 @@ class Claimed:
 
 def claim_due(at_most: int, *, now: datetime) -> Sequence[Claimed]:
     """Claim dispatches that are due, at most so many, one a target."""
+    # The first of each target: one that is told of many links leaves room for the others.
+    first = select(func.min(Dispatch.id)).where(Dispatch.next_at <= now, _is_free(now))
     query = (
         select(Dispatch.id)
-        .where(Dispatch.next_at <= now, _is_free(now))
+        .where(Dispatch.id.in_(first.group_by(Dispatch.target)))
         .order_by(Dispatch.next_at, Dispatch.id)
         .limit(at_most)
     )
@@ -125,18 +128,26 @@ def redeliver(user_id: int, dispatch_id: int, *, now: datetime) -> None:
 
 
 def delete_old_notifications(before: datetime) -> int:
-    """Delete notifications from before an instant of which nothing waits; return how many."""
-    waiting = exists().where(
-        Dispatch.notification_id == Notification.id, Dispatch.state.in_([HELD, PENDING])
+    """Delete notifications from before an instant of which nothing waits; return how many.
+
+    Of what is told once a link the key stays for as long as the link, and nothing else: without
+    it the same would be told again.
+    """
+    told = exists().where(Dispatch.notification_id == Notification.id)
+    waiting = told.where(Dispatch.state.in_([HELD, PENDING]))
+    is_remembered = and_(
+        Notification.kind.in_(_ONCE_A_LINK), exists().where(Link.id == Notification.link_id)
     )
+    old = and_(Notification.at < before, ~waiting, or_(~is_remembered, told))
     count = 0
-    for page in pages_until_gone(select(Notification.id).where(Notification.at < before, ~waiting)):
+    for page in pages_until_gone(select(Notification.id).where(old)):
         with unhurried_transaction() as session:
-            session.execute(
-                delete(Notification)
-                .where(Notification.id.in_(page))
-                .execution_options(synchronize_session=False)
-            )
+            for statement in (
+                delete(Notification).where(Notification.id.in_(page), ~is_remembered),
+                delete(Dispatch).where(Dispatch.notification_id.in_(page)),
+                update(Notification).where(Notification.id.in_(page)).values(payload={}),
+            ):
+                session.execute(statement.execution_options(synchronize_session=False))
         count += len(page)
     return count
 
@@ -155,8 +166,9 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
             or_(earlier.attempts > 0, earlier.next_at <= now),
             earlier.id < Dispatch.id,
         ),
-        ~exists().where(
-            busy.target == Dispatch.target, busy.state == PENDING, busy.claimed_until > now
+        # Looked up once, not for each: what is claimed is little beside what may wait.
+        Dispatch.target.not_in(
+            select(busy.target).where(busy.state == PENDING, busy.claimed_until > now)
         ),
     )
 
@@ -167,7 +179,8 @@ def _claim(dispatch_id: int, now: datetime) -> Claimed | None:
     with write_transaction() as session:
         taken = session.execute(
             update(Dispatch)
-            .where(Dispatch.id == dispatch_id, _is_free(now))
+            # Since it was found, another may have tried it and put it off.
+            .where(Dispatch.id == dispatch_id, Dispatch.next_at <= now, _is_free(now))
             .values(claim=claim, claimed_until=now + CLAIMED_FOR)
             .returning(
                 Dispatch.notification_id,

@@ -6,11 +6,6 @@ may take later is offered again under the same Message-ID.
 
 import logging
 import smtplib
-import socket
-import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -19,16 +14,15 @@ from email.utils import format_datetime, make_msgid, parseaddr
 from enum import StrEnum
 
 from minifile.config.mail import MailServer
+from minifile.services.mail_server import connected
 from minifile.values import Level, Verdict
 
 log = logging.getLogger("minifile")
 
 MAIL = "mail"
 _OFF = "List-Unsubscribe"
-# How long the server may take for each step.
+# How long the server may take for each step; for all of them, see services/mail_server.py.
 PATIENCE = timedelta(seconds=10)
-# And how long all steps together, for a mail that nobody waits for.
-_WHOLE_PATIENCE = timedelta(seconds=40)
 
 
 class MailOutcome(StrEnum):
@@ -94,7 +88,7 @@ def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
     address, and the text holds a secret.
     """
     try:
-        with _connected(mailer) as connection:
+        with connected(mailer.server, mailer.patience) as connection:
             connection.send_message(_message(mailer, mail, now))
     except (smtplib.SMTPException, OSError, ValueError) as error:
         log.error("a mail could not be sent: %s", _kind(error))
@@ -107,7 +101,7 @@ def offer_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> MailAnswer:
 
     Taken is what the server has said yes to, however it behaves afterwards. Where a connection
     breaks before that, nobody knows whether it took the mail: it is to be offered again, and so
-    may arrive twice, with one Message-ID. Sending takes no longer than `_WHOLE_PATIENCE`.
+    may arrive twice, with one Message-ID.
     """
     try:
         message = _message(mailer, mail, now)
@@ -115,7 +109,7 @@ def offer_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> MailAnswer:
         return MailAnswer(MailOutcome.REFUSED, _kind(error))
     answer: MailAnswer | None = None
     try:
-        with _connected(mailer) as connection, _at_most(_WHOLE_PATIENCE, connection):
+        with connected(mailer.server, mailer.patience) as connection:
             answer = _offer(connection, message)
     except (smtplib.SMTPException, OSError, ValueError) as error:
         # Where there is an answer already, only the goodbye has failed.
@@ -143,50 +137,15 @@ def _judged(code: int) -> MailOutcome:
     return MailOutcome.REFUSED if 500 <= code < 600 else MailOutcome.LATER
 
 
-@contextmanager
-def _at_most(patience: timedelta, connection: smtplib.SMTP) -> Iterator[None]:
-    """End the connection when the block takes longer: a server may say a letter at a time."""
-
-    def end() -> None:
-        with suppress(OSError):
-            if connection.sock is not None:
-                connection.sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(patience.total_seconds(), end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
 def probe_mail(mailer: Mailer) -> Verdict:
     """Look whether the mail server answers and lets us in; nothing is sent."""
     try:
-        with _connected(mailer) as connection:
+        with connected(mailer.server, mailer.patience) as connection:
             connection.noop()
     except (smtplib.SMTPException, OSError, ValueError) as error:
         sentence = f"The mail server does not take our mail: {_kind(error)}."
         return Verdict(Level.WARNING, MAIL, sentence)
     return Verdict(Level.OK, MAIL, "The mail server answers and lets us in.")
-
-
-@contextmanager
-def _connected(mailer: Mailer) -> Iterator[smtplib.SMTP]:
-    server, seconds = mailer.server, mailer.patience.total_seconds()
-    context = ssl.create_default_context()
-    made = (
-        smtplib.SMTP_SSL(server.host, server.port, timeout=seconds, context=context)
-        if server.encryption == "tls"
-        else smtplib.SMTP(server.host, server.port, timeout=seconds)
-    )
-    with made as connection:
-        if server.encryption == "starttls":
-            connection.starttls(context=context)
-        if server.user is not None and server.password is not None:
-            connection.login(server.user, server.password)
-        yield connection
 
 
 def _message(mailer: Mailer, mail: Mail, now: datetime) -> EmailMessage:

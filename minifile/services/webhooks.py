@@ -9,7 +9,7 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -22,7 +22,7 @@ from minifile.models import Dispatch, Notification, User, Webhook
 from minifile.policy.destinations import Network, check_host, read_destination
 from minifile.services.dispatching import Answer, Claimed, Outcome
 from minifile.services.notifications import PENDING, target_of
-from minifile.services.posting import PostFailed, post
+from minifile.services.posting import PATIENCE, PostFailed, post
 from minifile.services.told import codes_of
 from minifile.services.users import lock_user
 
@@ -44,11 +44,15 @@ class WebhookRecord:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How an instance posts: with which links, where to besides public addresses, as what."""
+    """How an instance posts: with which links, where to besides public addresses, as what.
+
+    `patience` is how long a receiver may take.
+    """
 
     public_url: str | None
     allowed: Sequence[Network]
     agent: str
+    patience: timedelta = PATIENCE
 
 
 def list_webhooks(user_id: int) -> Sequence[WebhookRecord]:
@@ -143,7 +147,9 @@ def send_to_webhook(claimed: Claimed, sending: Sending, *, now: datetime) -> Ans
     headers = _headers(webhook.secret, notification, body, sending.agent, now)
     try:
         destination = read_destination(webhook.url)
-        status = post(destination, body, headers, allowed=sending.allowed)
+        status = post(
+            destination, body, headers, allowed=sending.allowed, patience=sending.patience
+        )
     except BadOption:
         return Answer(Outcome.REFUSED, "the address is not allowed")
     except PostFailed as error:

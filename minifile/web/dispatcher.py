@@ -3,12 +3,13 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore, Thread
 
 from flask import Flask
 
+from minifile.errors import ServiceBusy
 from minifile.extensions import DATABASE_UNAVAILABLE, db, first_line
 from minifile.services.dispatching import Answer, Claimed, Outcome, claim_due, settle
 from minifile.web.mail_channel import send_by_mail
@@ -39,12 +40,15 @@ class Dispatcher:
         free = 0
         while not self._is_stopped and free < THREADS and self._free.acquire(blocking=False):
             free += 1
-        claimed = claim_due(free, now=self._clock()) if free else []
-        for _ in range(free - len(claimed)):
-            self._free.release()
+        claimed: Sequence[Claimed] = []
+        try:
+            claimed = claim_due(free, now=self._clock()) if free else []
+        finally:
+            # Also when the database is away, or this process would never send again.
+            for _ in range(free - len(claimed)):
+                self._free.release()
         for each in claimed:
-            # Ends with the process: what is not settled then is sent by another.
-            Thread(target=self._send, args=[each], name="dispatch", daemon=True).start()
+            self._begin(each)
         return len(claimed)
 
     def stop(self) -> None:
@@ -57,21 +61,33 @@ class Dispatcher:
         for _ in range(THREADS):
             self._free.acquire(timeout=max(0, deadline - time.monotonic()))
 
+    def _begin(self, claimed: Claimed) -> None:
+        # Ends with the process: what is not settled then is sent by another.
+        thread = Thread(target=self._send, args=[claimed], name="dispatch", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # It waits until its claim ends, as it does where a process was killed.
+            log.error("a notification waits for a thread: %s", error)
+            self._free.release()
+
     def _send(self, claimed: Claimed) -> None:
         try:
             with self._app.app_context():
                 send(claimed, clock=self._clock)
-        except DATABASE_UNAVAILABLE as error:
+        except (ServiceBusy, *DATABASE_UNAVAILABLE) as error:
             log.error("a notification could not be settled: %s", first_line(error))
         finally:
             self._free.release()
 
 
-def send(claimed: Claimed, *, clock: Callable[[], datetime]) -> Answer:
+def send(
+    claimed: Claimed, *, clock: Callable[[], datetime], senders: Mapping[str, Send] = SENDERS
+) -> Answer:
     """Send one dispatch and settle it. What goes wrong is logged by its kind, and tried again."""
     began = time.monotonic()
     try:
-        sender = SENDERS[MAIL if claimed.webhook_id is None else WEBHOOK]
+        sender = senders[MAIL if claimed.webhook_id is None else WEBHOOK]
         answer = sender(claimed, now=clock())
     except DATABASE_UNAVAILABLE:
         raise

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from minifile.services.daily_mails import DIGEST
 from minifile.services.dispatching import Answer, Claimed, Outcome
-from minifile.services.mail import Mail, Mailer, MailOutcome, domain_of, offer_mail
+from minifile.services.mail import PATIENCE, Mail, Mailer, MailOutcome, domain_of, offer_mail
 from minifile.services.told import ToldRecord, codes_of, read_told
 from minifile.web.current import current_settings
 from minifile.web.letters import mailer_of
@@ -22,7 +23,7 @@ _OUTCOMES = {
 }
 
 
-def send_by_mail(claimed: Claimed, *, now: datetime) -> Answer:
+def send_by_mail(claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE) -> Answer:
     """Write the mail about a notification and offer it to the server, within the app's context.
 
     Without an address, or an account, the mail is refused; without MAIL_URL it waits.
@@ -33,7 +34,7 @@ def send_by_mail(claimed: Claimed, *, now: datetime) -> Answer:
     if told is None or told.email is None:
         return Answer(Outcome.REFUSED, "no address")
     mail = _mail(told, told.email, _message_id(mailer, claimed.name))
-    answer = offer_mail(mailer, mail, now=now)
+    answer = offer_mail(replace(mailer, patience=patience), mail, now=now)
     return Answer(_OUTCOMES[answer.outcome], answer.said)
 
 

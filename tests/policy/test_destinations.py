@@ -9,15 +9,27 @@ from minifile.policy.destinations import check_host, is_public, read_destination
 
 # Each leads to this machine, into its network, or nowhere that anybody should be sent.
 REFUSED = """
-http://127.0.0.1/ http://127.1/ http://127.0.1/ http://2130706433/ http://0x7f000001/ http://0x7f.0.0.1/
-http://0177.0.0.1/ http://017700000001/ http://0/ http://0.0.0.0/ http://0.1.2.3/ http://127.0.0.1./
+http://127.0.0.1/ http://127.1/ http://127.0.1/ http://2130706433/ http://0x7f000001/
+http://0x7f.0.0.1/
+http://0177.0.0.1/ http://017700000001/ http://0xA9FEA9FE/ http://2852039166/
+http://0251.0376.0251.0376/
+http://169.254.43518/ http://0x7F000001/ http://127.0.0.0x1/ http://127.0.0.1:8080/ http://0/
+http://0.0.0.0/ http://0.1.2.3/ http://127.0.0.1./
 http://00127.0.0.1/ http://127.0.0.01/ http://1.1.1/ http://256.1.1.1/ http://1.1.1.1.1/ http://0x/
-http://10.0.0.1/ http://172.16.0.1/ http://172.31.255.255/ http://192.168.1.1/ http://169.254.169.254/
+http://10.0.0.1/ http://172.16.0.1/ http://172.31.255.255/ http://192.168.1.1/
+http://169.254.169.254/
 http://100.64.0.1/ http://100.127.255.255/ http://192.0.0.1/ http://192.0.2.1/ http://198.18.0.1/
 http://198.51.100.1/ http://203.0.113.1/ http://224.0.0.1/ http://239.255.255.255/ http://240.0.0.1/
 http://255.255.255.255/ http://192.88.99.1/
 http://[::1]/ http://[::]/ http://[::127.0.0.1]/ http://[::ffff:127.0.0.1]/ http://[::ffff:8.8.8.8]/
-http://[0:0:0:0:0:ffff:7f00:1]/ http://[::ffff:0:127.0.0.1]/ http://[64:ff9b::7f00:1]/
+http://[0:0:0:0:0:ffff:7f00:1]/ http://[::ffff:a9fe:a9fe]/ http://[::a9fe:a9fe]/
+http://[::ffff:100.64.0.1]/
+http://[64:ff9b::a9fe:a9fe]/ http://[2002:a9fe:a9fe::1]/
+http://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/
+http://[fdff:ffff::1]/ http://[febf::1]/ http://[ff0e::1]/ http://[2001:10::1]/
+http://[2001:20::1]/ http://[5f00::1]/
+http://[4000::1]/ http://[100:0:0:1::1]/ http://[2001:db8:ffff::1]/ http://[::ffff:0:a9fe:a9fe]/
+http://[::ffff:0:127.0.0.1]/ http://[64:ff9b::7f00:1]/
 http://[64:ff9b::8.8.8.8]/ http://[64:ff9b:1::1]/ http://[2002:7f00:1::]/ http://[2002:808:808::]/
 http://[2001::1]/ http://[2001:db8::1]/ http://[fe80::1]/ http://[fe80::1%25eth0]/ http://[fc00::1]/
 http://[fd00:ec2::254]/ http://[fec0::1]/ http://[ff02::1]/ http://[100::1]/ http://[3fff::1]/
@@ -29,6 +41,9 @@ MISREAD = [
     ftp://example.org/ file:///etc/passwd gopher://example.org/ //example.org/ example.org
     javascript:x     https://user@example.org/ https://user:word@example.org/ https://example.org@127.0.0.1/
     https://example.org#@127.0.0.1/ https://example.org/# https://example.org\\@127.0.0.1/
+    https://127.0.0.1@example.org/ https://@example.org/ https://:@example.org/ https://user%40example.org/
+    https://example.org:6379/ https://example.org:5432/ https://example.org:-1/ https://example.org:80:80/
+    https://example.org:٨٠/ https:/example.org/ https:example.org
     https://example.org:0/ https://example.org:22/ https://example.org:25/ https://example.org:65536/
     https://example.org:x/ https:///path https://-a.example/ https://a..example/ https://.example/
     https://exa_mple..org/ https://%31%32%37.0.0.1/ https://example.org%00.evil/ https://*/

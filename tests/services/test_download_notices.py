@@ -10,12 +10,12 @@ from flask import Flask
 from people import make_user
 from services.making import BOB, CHARLIE, DAY, at_once, begin_delivery, end_delivery, make_link
 from services.telling import ask_to_hear, written
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
-from minifile.extensions import db
+from minifile.extensions import db, write_transaction
 from minifile.models import Dispatch, Link
 from minifile.policy.counting import FileSpan
-from minifile.services.dispatching import claim_due
+from minifile.services.dispatching import claim_due, delete_old_notifications
 from minifile.services.download_notices import QUIET_FOR
 from minifile.services.records import read_made_link
 from minifile.services.rollup import end_slots
@@ -175,4 +175,27 @@ def test_nobody_is_told_without_wanting_it(everywhere: Flask):
 
     fetch(replace(link, owner_id=alice.id))
 
+    assert written() == []
+
+
+def test_the_first_download_stays_told_when_the_log_has_forgotten_it(
+    owned: Callable[..., LinkRecord],
+):
+    link = owned(lifetime=30 * DAY)
+    fetch(link)
+    for page in (1, 2):
+        db.session.execute(update(Dispatch).values(state="sent"))
+        db.session.commit()
+        delete_old_notifications(NOW + page * 10 * DAY)
+        fetch(link, BOB, NOW + page * 11 * DAY)
+
+    left = [(told.kind, told.payload) for told in written("first_download")]
+    assert left == [("first_download", {})]
+    assert due() == [NOW + 22 * DAY]
+
+    with write_transaction() as session:
+        session.execute(delete(Link).where(Link.id == link.id))
+    db.session.execute(update(Dispatch).values(state="sent"))
+    db.session.commit()
+    delete_old_notifications(NOW + 100 * DAY)
     assert written() == []

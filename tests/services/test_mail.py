@@ -5,7 +5,7 @@ import ssl
 import time
 from dataclasses import replace
 from datetime import timedelta
-from mailbox import html_of, mail_server, silent_server, text_of
+from mailbox import html_of, mail_server, silent_server, talkative_server, text_of
 
 import pytest
 from conftest import NOW
@@ -86,6 +86,25 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_it_may_take(
 
     assert (verdict.level, "SMTPServerDisconnected" in verdict.sentence) == (Level.WARNING, True)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("without_end", "outcome"),
+    [(b"", MailOutcome.LATER), (b"DATA", MailOutcome.LATER), (b"QUIT", MailOutcome.TAKEN)],
+    ids=["greeting", "data", "goodbye"],
+)
+def test_a_server_that_never_stops_talking_is_left_in_time(
+    without_end: bytes, outcome: MailOutcome
+):
+    with talkative_server(without_end) as (url, got):
+        began = time.monotonic()
+        answer = offer_mail(mailer(url, patience=0.3), PLAIN, now=NOW)
+        took = time.monotonic() - began
+
+    # Before its claim has ended, or another would send the mail once more.
+    assert took < 5
+    assert answer.outcome is outcome
+    assert got[-1] == without_end
 
 
 def test_nobody_there_is_no_failure_of_ours():

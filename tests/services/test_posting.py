@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,11 @@ Answering = Callable[[socket.socket], None]
 
 
 @contextmanager
-def receiver(answer: Answering) -> Iterator[tuple[Destination, list[bytes]]]:
+def receiver(
+    answer: Answering, at: tuple[str, int] = ("127.0.0.1", 0)
+) -> Iterator[tuple[Destination, list[bytes]]]:
     """A server that takes one request at a time and answers as it is told."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(at)
     got: list[bytes] = []
 
     def serve() -> None:
@@ -44,7 +47,8 @@ def receiver(answer: Answering) -> Iterator[tuple[Destination, list[bytes]]]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        yield read_destination(f"http://127.0.0.1:{listening.getsockname()[1]}/hook?a=1"), got
+        host, port = listening.getsockname()
+        yield read_destination(f"http://{host}:{port}/hook?a=1"), got
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
@@ -110,6 +114,73 @@ def test_a_name_is_judged_by_what_it_is_resolved_to():
             post(named, b"{}", {}, allowed=[])
 
     assert got == []
+
+
+ONE = [ip_network("127.0.0.1/32")]
+
+
+def resolving_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """Let names stand for other addresses each time they are asked for; return what was asked."""
+    asked: list[str] = []
+    really, left = socket.getaddrinfo, list(answers)
+
+    def resolve(host: str, *arguments: Any, **options: Any) -> Any:
+        if host.endswith(".example"):
+            asked.append(host)
+            addresses = left.pop(0) if len(left) > 1 else left[0]
+        else:
+            addresses = [host]
+        return [each for address in addresses for each in really(address, *arguments, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "other", ["127.0.0.2", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fd00::1", "fe80::1%1"]
+)
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "last"])
+def test_one_address_of_several_that_is_not_allowed_is_one_too_many(
+    monkeypatch: pytest.MonkeyPatch, other: str, is_first: bool
+):
+    both = [other, "127.0.0.1"] if is_first else ["127.0.0.1", other]
+    resolving_to(monkeypatch, both)
+    with receiver(says(b"HTTP/1.1 200 OK\r\n\r\n")) as (destination, got):
+        named = read_destination(f"http://hook.example:{destination.port}/")
+        with pytest.raises(BadOption):
+            post(named, b"{}", {}, allowed=ONE)
+
+    assert got == []
+
+
+def test_a_name_that_changes_once_it_was_judged_leads_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    answer = says(b"HTTP/1.1 204 No Content\r\n\r\n")
+    asked = resolving_to(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+    with (
+        receiver(answer) as (destination, got),
+        receiver(answer, ("127.0.0.2", destination.port)) as (_, got_inside),
+    ):
+        named = read_destination(f"http://hook.example:{destination.port}/")
+        assert post(named, b"{}", {}, allowed=ONE) == 204
+        with pytest.raises(BadOption):
+            post(named, b"{}", {}, allowed=ONE)
+
+    assert asked == ["hook.example"] * 2
+    assert (len(got), got_inside) == (1, [])
+    assert f"Host: hook.example:{destination.port}\r\n".encode() in got[0]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_into_the_network_is_not_followed(status: int):
+    with receiver(says(b"HTTP/1.1 200 OK\r\n\r\n"), ("127.0.0.2", 0)) as (inside, got_inside):
+        location = f"Location: http://127.0.0.2:{inside.port}/"
+        answer = f"HTTP/1.1 {status} X\r\n{location}\r\nContent-Length: 0\r\n\r\n"
+        with receiver(says(answer.encode())) as (destination, got):
+            assert post(destination, b"{}", {}, allowed=HERE) == status
+
+    assert (len(got), got_inside) == (1, [])
 
 
 def test_tls_is_asked_for_and_its_certificate_is_checked():

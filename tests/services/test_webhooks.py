@@ -209,6 +209,19 @@ def test_two_hundred_that_waited_arrive_once_and_in_order(site: Site):
     assert site.receiver.names == names
 
 
+def test_who_is_told_of_many_links_holds_up_nobody_else(site: Site):
+    for link_id in range(20):
+        happen(f"{link_id}", link_id=link_id)
+    create_webhook(1, "https://example.org/hook", allowed=[], now=NOW)
+    other = list_webhooks(1)[1].id
+    ask_to_hear(1, "download", webhook_id=other)
+    happen("late", link_id=1)
+
+    found = [each.webhook_id for each in claim_due(8, now=NOW)]
+
+    assert found == [site.webhook_id, other]
+
+
 def test_nothing_is_sent_to_a_disabled_webhook(site: Site):
     happen("a")
     disable_webhook(1, site.webhook_id, now=NOW)
