@@ -44,7 +44,7 @@ def account_page(account: Account) -> Response:
             visits_chart(counts, period),
             uploads_chart(counts, period),
             received_chart(counts, period),
-            space_chart(read_user_space(account.id, period.since, period.until)),
+            space_chart(read_user_space(account.id, period.since, period.until), period),
         ],
         shares=read_shares(subject, period),
         top=top_links(account.id, period.since, period.until, limit=TOP, now=now),

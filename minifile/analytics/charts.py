@@ -27,6 +27,15 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A number of the table, and how it is written."""
+
+    words: str
+    value: int
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """Numbers of one kind, one for each step; `look` is how its bars are drawn, if they are."""
 
@@ -34,6 +43,11 @@ class Series:
     values: Sequence[int]
     look: str = ""
     is_bytes: bool = False
+
+    def cells(self) -> list[Cell]:
+        """Return a cell of the table for each step."""
+        say = size_in_words if self.is_bytes else "{:,}".format
+        return [Cell(self.words, value, say(value)) for value in self.values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,13 @@ class Chart:
     @property
     def drawn(self) -> list[Series]:
         return [each for each in self.series if each.look]
+
+    @property
+    def rows(self) -> list[tuple[Moment, list[Cell]]]:
+        """Return the lines of the table."""
+        columns = [each.cells() for each in self.series]
+        return [(moment, list(cells))
+                for moment, *cells in zip(self.moments, *columns, strict=True)]  # fmt: skip
 
     @property
     def is_empty(self) -> bool:

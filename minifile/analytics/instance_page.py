@@ -50,7 +50,7 @@ def instance_page() -> Response:
             uploads_chart(counts, period),
             received_chart(counts, period),
         ],
-        space=space_chart(read_space(period.since, period.until)),
+        space=space_chart(read_space(period.since, period.until), period),
         forecast=expected,
         expiries=expiries_chart(count_expiries(_DAYS_AHEAD, period.zone, now=now)),
         shares=read_shares(EVERYTHING, period),

@@ -1,5 +1,6 @@
 """The timelines of a page: counters by step, each as a chart with its table."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -89,15 +90,25 @@ def received_chart(counts: Sequence[Counts], period: Period) -> Chart:
     return _chart("received", "Bytes received", _RECEIVED, counts, period)
 
 
-def space_chart(space: Sequence[Space]) -> Chart:
-    """Return how much was there on each day that was measured."""
-    days = name_days([datetime.combine(each.day, time(), UTC) for each in space])
+def space_chart(measured: Sequence[Space], period: Period) -> Chart:
+    """Return how much was there on each day that was measured, or on the last one of each step."""
+    space = _last_of_steps(measured, period)
+    days = name_days([_midnight(each) for each in space])
     series = [
         Series("Stored", [each.size_bytes for each in space], "done", is_bytes=True),
         Series("Links", [each.links for each in space]),
         Series("Files", [each.files for each in space]),
     ]
     return draw("space", "Space used", days, series)
+
+
+def _last_of_steps(measured: Sequence[Space], period: Period) -> list[Space]:
+    last = {bisect_right(period.edges, _midnight(each)): each for each in measured}
+    return list(last.values())
+
+
+def _midnight(space: Space) -> datetime:
+    return datetime.combine(space.day, time(), UTC)
 
 
 def expiries_chart(expiries: Sequence[Expiries]) -> Chart:
