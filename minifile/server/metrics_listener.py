@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import socket
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,6 +59,14 @@ class _Listener(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         self.app = app
+
+    def handle_error(self, *_: object) -> None:
+        """Log a fault of ours; that a client broke off is none.
+
+        The base class prints a traceback with the client's address, past the log and its format.
+        """
+        if not isinstance(sys.exception(), OSError):
+            log.exception("a request on METRICS_BIND could not be answered")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -64,12 +64,14 @@ def visitor_hash(visitor: Visitor, now: datetime) -> str | None:
 
 
 def destroy_old_salts(now: datetime) -> bool:
-    """Delete the salts of all days before yesterday, within the caller's transaction.
+    """Delete the salts of all days but yesterday to tomorrow, within the caller's transaction.
 
-    Returns whether there was any.
+    One of a later day was made while the clock was wrong, and would be kept until that day has
+    passed. Returns whether there was any.
     """
-    is_old = ClientSalt.day < now.date() - timedelta(days=1)
-    gone = db.session.scalars(delete(ClientSalt).where(is_old).returning(ClientSalt.day)).all()
+    day = timedelta(days=1)
+    is_kept = ClientSalt.day.between(now.date() - day, now.date() + day)
+    gone = db.session.scalars(delete(ClientSalt).where(~is_kept).returning(ClientSalt.day)).all()
     _kept.pop(db.engine, None)
     return bool(gone)
 

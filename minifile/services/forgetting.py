@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, tuple_, update
+from sqlalchemy.orm import Session
 
 from minifile.extensions import db, release_connection
 from minifile.models import Breakdown, Delivery, Link, SeenClient, Slot, Tally
@@ -26,9 +27,19 @@ _Table = type[Tally] | type[Breakdown] | type[SeenClient]
 
 
 def delete_tallies(scope: TallyScope, subjects: Sequence[int]) -> None:
-    """Delete all that is kept of some subjects."""
+    """Delete all that is kept of some subjects, a little at a time."""
     for table in (Tally, Breakdown, SeenClient):
         _delete(table, (table.scope == scope.value) & table.subject_id.in_(subjects))
+
+
+def delete_tallies_within(session: Session, scope: TallyScope, subjects: Sequence[int]) -> None:
+    """Delete the same within the transaction that deletes the subjects, so that nothing is left.
+
+    The caller holds their links, as every roll-up does that adds to them.
+    """
+    for table in (Tally, Breakdown, SeenClient):
+        is_theirs = (table.scope == scope.value) & table.subject_id.in_(subjects)
+        session.execute(delete(table).where(is_theirs).execution_options(synchronize_session=False))
 
 
 def forget(*, retention: timedelta, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
 
 from minifile.extensions import db, write_transaction
@@ -13,11 +13,13 @@ def take_lease(name: str, owner: str, *, until: datetime, now: datetime) -> bool
     """Take the lease unless somebody holds it; say whether it was taken.
 
     The check and the taking are one UPDATE. A lease is not given back: it ends at `until`, and
-    that is what makes the job run once an interval however many processes ask.
+    that is what makes the job run once an interval however many processes ask. One that would last
+    two intervals more was taken while the clock was ahead, and holds nobody back.
     """
+    is_free = or_(Lease.until <= now, Lease.until > until + (until - now))
     with write_transaction() as session:
         taken = session.execute(
-            update(Lease).where(Lease.name == name, Lease.until <= now).values(
+            update(Lease).where(Lease.name == name, is_free).values(
                 owner=owner, until=until
             ).returning(Lease.name)
         )  # fmt: skip

@@ -21,7 +21,7 @@ from minifile.policy.names import number_equal_names
 from minifile.services.child_links import is_family, lock_children
 from minifile.services.counts import TallyScope
 from minifile.services.digests import check_digest_within
-from minifile.services.forgetting import delete_tallies
+from minifile.services.forgetting import delete_tallies_within
 from minifile.services.links import lock_link
 from minifile.services.new_links import FILE_VALUES
 from minifile.services.orphans import delete_blob
@@ -90,7 +90,7 @@ def remove_file(link: LinkRecord, file_id: int, *, storage: Storage, now: dateti
         roll_up_file(session, file_id)
         key = file.storage_key
         is_unused = delete_file(session, file, storage=storage, now=now)
-    delete_tallies(TallyScope.FILE, [file_id])
+        delete_tallies_within(session, TallyScope.FILE, [file_id])
     if is_unused:
         # What can't be deleted now is swept by the purge.
         delete_blob(key, storage)

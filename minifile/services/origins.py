@@ -75,11 +75,16 @@ def _by_agent(agent: str) -> Origin:
     if parse is None or tool is not None:
         return Origin(tool or family_of(agent), system_of(agent))
     found = parse(agent)
-    family = clean_word(found.user_agent.family if found.user_agent else None)
+    # Whatever ends in "bot" is one to ua-parser, by the name that it gives itself.
+    is_bot = found.device is not None and found.device.family == _BOT
+    named = None if is_bot or found.user_agent is None else found.user_agent.family
+    family = clean_word(named)
     system = clean_word(found.os.family if found.os else None)
     return Origin(family or OTHER, _BETTER.get(system or "", system))
 
 
+# What ua-parser takes for the device of a bot.
+_BOT = "Spider"
 # As the short table calls them, and everybody else.
 _BETTER = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
 

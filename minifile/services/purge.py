@@ -33,7 +33,7 @@ from minifile.extensions import db, release_connection
 from minifile.models import BrowserAccess, Delivery, File, Grant, Link, PartialUpload, Slot, Visit
 from minifile.services.counts import TallyScope
 from minifile.services.expiry import purge_partial_uploads
-from minifile.services.forgetting import delete_tallies
+from minifile.services.forgetting import delete_tallies, delete_tallies_within
 from minifile.services.handovers import is_being_fetched
 from minifile.services.orphans import delete_blobs, sweep_orphans
 from minifile.services.pacing import (
@@ -245,6 +245,7 @@ def _delete_files(links: Sequence[int], storage: Storage) -> int:
         with _holding(links) as session:
             deleted = delete(File).where(File.id.in_(gone)).returning(File.size_bytes)
             size_bytes += sum(session.scalars(deleted))
+            delete_tallies_within(session, TallyScope.FILE, gone)
     return size_bytes
 
 
@@ -263,4 +264,7 @@ def _delete_links(ids: Sequence[int]) -> int:
     is_empty = ~exists().where(File.link_id == Link.id) & ~exists().where(Visit.link_id == Link.id)
     with _holding(ids) as session:
         gone = delete(Link).where(Link.id.in_(ids), is_closed(LinkState.DELETING), is_empty)
-        return len(session.scalars(gone.returning(Link.id)).all())
+        deleted = session.scalars(gone.returning(Link.id)).all()
+        # A roll-up may have added to them since most of it was deleted.
+        delete_tallies_within(session, TallyScope.LINK, deleted)
+        return len(deleted)

@@ -101,16 +101,18 @@ class _Fact:
 def _end(query: Select[int], now: datetime) -> None:
     while page := read_page(query, SLOTS):
         with unhurried_transaction() as session:
-            _hold_links(session, page)
+            _hold_links(session, select(Slot.link_id).where(Slot.id.in_(page)))
             # Asked again: another roll-up may have been at them.
             due = session.scalars(query.where(Slot.id.in_(page))).all()
             _add_slots(session, due, now)
             _close(session, due, now)
 
 
-def _hold_links(session: Session, slots: Sequence[int]) -> None:
-    """Hold the links of slots, in one order for all who hold several; settling holds them too."""
-    links = select(Slot.link_id).where(Slot.id.in_(slots))
+def _hold_links(session: Session, links: Select[int]) -> None:
+    """Hold links, in one order for all who hold several.
+
+    Settling holds them too, and so does whoever deletes links or files with their tallies.
+    """
     rows = select(Link.id).where(Link.id.in_(links)).order_by(Link.id)
     session.execute(rows.with_for_update())
 
@@ -205,8 +207,11 @@ def _fact(row: Any, file_id: int | None, columns: dict[str, Any]) -> _Fact:
 
 def _add_visits(session: Session, page: Sequence[int]) -> None:
     """Take visits away and add them; another roll-up finds them gone."""
-    taken = delete(Visit).where(Visit.id.in_(page)).returning(Visit.id, *_VISIT_COLUMNS)
-    rows = session.execute(taken.execution_options(synchronize_session=False)).all()
+    # So that none of their files is removed before it is committed what is added to it.
+    is_of_file = Visit.id.in_(page) & Visit.file_id.is_not(None)
+    _hold_links(session, select(Visit.link_id).where(is_of_file))
+    visits = select(Visit.id, *_VISIT_COLUMNS).where(Visit.id.in_(page)).order_by(Visit.id)
+    rows = session.execute(visits.with_for_update()).all()
     families = {
         link_id: (family, owner_id)
         for link_id, family, owner_id in session.execute(
@@ -215,8 +220,12 @@ def _add_visits(session: Session, page: Sequence[int]) -> None:
     }
     # One that was removed since has no numbers any more.
     files = set(session.scalars(select(File.id).where(File.id.in_({row.file_id for row in rows}))))
-    sums = Sums()
+    sums, added = Sums(), []
     for row in rows:
+        if sums.is_full:
+            # The rest is left to the next page.
+            break
+        added.append(row.id)
         subjects = _subjects(*families[row.link_id])
         counters = visit_counters(row.kind, row.links, row.files, row.size_bytes)
         if row.file_id in files:
@@ -225,6 +234,8 @@ def _add_visits(session: Session, page: Sequence[int]) -> None:
         if row.kind == VisitKind.OPENED:
             origin = Origin(row.family, row.system, row.country, row.referrer)
             sums.add_share(subjects, quarter(row.at), origin, "opened")
+    taken = delete(Visit).where(Visit.id.in_(added))
+    session.execute(taken.execution_options(synchronize_session=False))
     sums.write(session)
 
 

@@ -10,8 +10,11 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from minifile.models import Breakdown, SeenClient, Tally
-from minifile.policy.timelines import places
+from minifile.policy.agents import OTHER
+from minifile.policy.timelines import TallyStep, month_of, places
 from minifile.services.counts import COUNTERS, Subject, TallyScope
+from minifile.services.pacing import ROWS
+from minifile.services.value_limits import Group, find_others
 from minifile.values import Origin
 
 KINDS = ("family", "system", "country", "referrer")
@@ -48,18 +51,32 @@ class Sums:
                 if value is not None:
                     self._shares[subject, quarter, kind, value][counter] += 1
 
+    @property
+    def is_full(self) -> bool:
+        """Say whether a transaction that writes them is as large as one may be."""
+        return len(self._shares) * len(TallyStep) >= ROWS
+
     def write(self, session: Session) -> None:
         """Add all to the tallies, in one order for all who do so at the same time."""
         counts: dict[tuple[object, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for (subject, quarter), found in self._counts.items():
             for step, at in places(quarter):
                 _gather(counts[subject.scope.value, subject.id, step.value, at], found)
-        shares: dict[tuple[object, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for (subject, quarter, kind, value), found in self._shares.items():
-            for step, at in places(quarter):
-                _gather(shares[subject.scope.value, subject.id, step.value, at, kind, value], found)
         _upsert(session, Tally.__table__, PLACE, counts, COUNTERS)  # type: ignore[arg-type]
+        shares: dict[tuple[object, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        others = find_others(session, self._values_by_month())
+        for (subject, quarter, kind, value), found in self._shares.items():
+            is_other = ((subject, month_of(quarter), kind), value) in others
+            shown = OTHER if is_other else value
+            for step, at in places(quarter):
+                _gather(shares[subject.scope.value, subject.id, step.value, at, kind, shown], found)
         _upsert(session, Breakdown.__table__, (*PLACE, "kind", "value"), shares, _SHARES)  # type: ignore[arg-type]
+
+    def _values_by_month(self) -> Mapping[Group, Mapping[str, int]]:
+        found: dict[Group, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for (subject, quarter, kind, value), counters in self._shares.items():
+            found[subject, month_of(quarter), kind][value] += sum(counters.values())
+        return found
 
 
 def see_clients(

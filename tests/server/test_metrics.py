@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import time
 from base64 import b64encode
@@ -17,8 +18,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import MINIFILE, RunningServer, environment_of, linux_only, servers_in
+from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from wire import Answer, ask, connect, eventually, get, head, put, read_answers, workers_of
+
+from minifile.server.metrics_listener import _Listener, listen
 
 TOKEN = "a-token-that-nobody-guesses"
 NAME = "quarterly-figures.txt"
@@ -316,6 +320,42 @@ def test_the_token_is_asked_for_on_the_port_of_its_own_too(watched: Watched, aut
 
     assert answer.status == 401
     assert b"minifile_" not in answer.body
+
+
+def test_a_scraper_that_breaks_off_is_not_in_the_log(
+    app: Flask, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    listener = _Listener(app, listen("127.0.0.1:0"))
+    # So that closing waits for them.
+    listener.daemon_threads = False
+    for _ in range(3):
+        with closing(socket.create_connection(listener.server_address)) as scraper:
+            scraper.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            scraper.sendall(b"GET /met")
+        listener.handle_request()
+
+    listener.server_close()
+
+    assert capfd.readouterr().err == ""
+    assert caplog.text == ""
+
+
+def test_a_fault_of_the_port_of_its_own_is_logged_without_the_address(
+    app: Flask, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    # Without an instance there is nothing to answer from.
+    listener = _Listener(Flask("empty"), listen("127.0.0.1:0"))
+    listener.daemon_threads = False
+    with closing(socket.create_connection(listener.server_address)) as scraper:
+        scraper.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        listener.handle_request()
+        listener.server_close()
+
+    [logged] = caplog.records
+    assert logged.getMessage() == "a request on METRICS_BIND could not be answered"
+    assert logged.exc_info is not None
+    assert "127.0.0.1" not in caplog.text
+    assert capfd.readouterr().err == ""
 
 
 def test_both_addresses_say_the_same(watched: Watched):

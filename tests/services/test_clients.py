@@ -119,6 +119,16 @@ def test_a_destroyed_salt_makes_the_client_a_stranger(everywhere: Flask):
     assert before not in hashes(CHARLIE)
 
 
+def test_a_salt_that_a_wrong_clock_made_for_a_later_day_is_destroyed(everywhere: Flask):
+    for days in (0, 1, 2, 365):
+        hashes(CHARLIE, now=NOW + days * DAY)
+
+    forget_salts(NOW)
+
+    left = db.session.scalars(db.select(ClientSalt.day).order_by(ClientSalt.day)).all()
+    assert left == [NOW.date(), (NOW + DAY).date()]
+
+
 @pytest.mark.sqlite
 def test_of_a_destroyed_salt_no_byte_is_left_in_the_files(here: Flask):
     hashes(CHARLIE)

@@ -69,6 +69,21 @@ def test_a_lease_ends_at_its_instant(everywhere: Flask):
     assert take_lease("purge", "bob", until=NOW + 2 * HOUR, now=NOW + HOUR)
 
 
+def test_a_lease_of_a_clock_that_was_far_ahead_holds_nobody_back(everywhere: Flask):
+    ahead = NOW + timedelta(days=30)
+    take_lease("purge", "alice", until=ahead + HOUR, now=ahead)
+
+    assert take_lease("purge", "bob", until=NOW + HOUR, now=NOW)
+    assert not take_lease("purge", "alice", until=NOW + HOUR, now=NOW)
+
+
+def test_a_lease_of_a_clock_that_is_a_little_ahead_holds(everywhere: Flask):
+    ahead = NOW + HOUR
+    take_lease("purge", "alice", until=ahead + HOUR, now=ahead)
+
+    assert not take_lease("purge", "bob", until=NOW + HOUR, now=NOW)
+
+
 def test_leases_of_different_names_do_not_meet(here: Flask):
     take_lease("purge", "alice", until=NOW + HOUR, now=NOW)
 

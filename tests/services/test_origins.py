@@ -73,6 +73,20 @@ def test_tools_are_told_by_the_same_words_with_and_without_the_extra(
     assert read == [Origin("PowerShell", "Linux"), Origin("Python", "Linux")]
 
 
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Foo123Bot/1.0",
+        "Mozilla/5.0 (compatible; Zork77Bot/2.0)",
+        "abcxyz spider",
+        "Googlebot/2.1 (+http://www.google.com/bot.html)",
+        "TelegramBot (like TwitterBot)",
+    ],
+)
+def test_a_bot_is_no_program_whatever_it_calls_itself(agent: str):
+    assert Origins().read(agent, address=None).family == "Other"
+
+
 def test_an_address_is_kept_only_where_the_admin_wants_it():
     kept = Origins(keep_addresses=True)
 
