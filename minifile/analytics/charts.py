@@ -146,11 +146,12 @@ def _lines(step: int, top: int, *, is_bytes: bool) -> list[Mark]:
 def _line_step(most: int, *, is_bytes: bool) -> int:
     """Return how far apart the lines are: 1, 2 or 5 times a power of ten, of a unit."""
     unit = 1
-    while is_bytes and most >= unit * 1024:
+    # A line at 1500 of a unit would be at no round number of the next one.
+    while is_bytes and most > unit * 1000:
         unit *= 1024
     least = max(1, most / _MOST_LINES / unit) if unit == 1 else most / _MOST_LINES / unit
     power = 10.0 ** floor(log10(least))
-    factor = next(each for each in (1, 2, 5, 10) if each * power >= least * (1 - 1e-9))
+    factor = next(each for each in (1, 2, 5, 10) if each * power >= least)
     return max(1, round(factor * power * unit))
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from minifile.extensions import db, release_connection
 from minifile.models import UsageSample, UserSample
@@ -41,9 +41,7 @@ class Forecast:
 def read_space(since: datetime, until: datetime) -> list[Space]:
     """Return how much the instance held on each day that was measured, the oldest first."""
     rows = db.session.scalars(
-        select(UsageSample)
-        .where(UsageSample.day >= f"{since:%Y-%m-%d}", UsageSample.day < f"{until:%Y-%m-%d}")
-        .order_by(UsageSample.day)
+        select(UsageSample).where(*_is_within(since, until)).order_by(UsageSample.day)
     ).all()
     release_connection()
     return [Space(_date(row.day), row.links, row.files, row.size_bytes) for row in rows]
@@ -55,7 +53,7 @@ def read_user_space(user_id: int, since: datetime, until: datetime) -> list[Spac
     rows = db.session.execute(
         select(UsageSample.day, UserSample.links, UserSample.files, UserSample.size_bytes)
         .outerjoin(UserSample, is_theirs)
-        .where(UsageSample.day >= f"{since:%Y-%m-%d}", UsageSample.day < f"{until:%Y-%m-%d}")
+        .where(*_is_within(since, until))
         .order_by(UsageSample.day)
     ).all()
     release_connection()
@@ -70,6 +68,16 @@ def forecast(
     free_bytes = free_bytes_of(storage)
     usable = None if free_bytes is None else max(0, free_bytes - keep_free)
     return Forecast(rate, free_bytes, full_on(usable, rate, now.date()))
+
+
+def _is_within(since: datetime, until: datetime) -> list[ColumnElement[bool]]:
+    """Ask for the days (UTC) of which any part lies in this time."""
+    # A day of another zone ends within one of UTC, which has been measured all the same.
+    last = until - timedelta(microseconds=1)
+    return [
+        UsageSample.day >= f"{since.astimezone(UTC):%Y-%m-%d}",
+        UsageSample.day <= f"{last.astimezone(UTC):%Y-%m-%d}",
+    ]
 
 
 def _date(day: str) -> date:

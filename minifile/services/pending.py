@@ -63,7 +63,7 @@ def pending_by_file(link_id: int, *, now: datetime) -> dict[tuple[int, int], Cou
         .where(_is_of(subject), Visit.kind == VisitKind.PREVIEW, Visit.file_id.is_not(None))
         .group_by(Visit.file_id, at)
     )
-    for file_id, quarter, count in db.session.execute(previews).tuples():
+    for file_id, quarter, count in db.session.execute(previews):
         found[int(file_id or 0), quarter]["previews"] += count
     return {key: Counts(**counters) for key, counters in found.items()}
 

@@ -91,6 +91,7 @@ def path_of(rule: str, sent: Sent, who: str) -> str:
     """Fill in an address; only the owner token's holder knows it."""
     token = sent.owner_token if who == "owner token" else WRONG_TOKEN
     values = {"code": sent.code, "owner_token": token, "filename": "a.txt", "token": "y" * 32}
+    values |= {"table": "timeline", "form": "json"}
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values.get(match[1], "987654321"), rule)
 
 
