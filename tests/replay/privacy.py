@@ -2,12 +2,16 @@
 
 import hashlib
 import ipaddress
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from replay.world import World
+
+# What is as long as an address of either kind, or as what it is hashed to.
+_TRACE = re.compile(rb"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]*:[0-9a-fA-F:]{4,}|[0-9a-f]{32,}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ def found_in_files(world: World, wanted: Iterable[bytes]) -> list[str]:
     looked_at = [path for path in paths if path.is_file() and uploads not in path.parents]
     texts = {path.name: path.read_bytes() for path in looked_at}
     return sorted({name for trace in wanted for name, text in texts.items() if trace in text})
+
+
+def found_in_texts(texts: Iterable[bytes], wanted: Iterable[bytes]) -> list[bytes]:
+    """Return which traces stand in texts, such as pages: addresses and their hashes."""
+    looked_for = set(wanted)
+    words = {word for text in texts for word in _TRACE.findall(text)}
+    return sorted(words & looked_for)
 
 
 def found_in_rows(world: World, wanted: Iterable[bytes]) -> list[str]:

@@ -198,6 +198,8 @@ class Truth:
         self.visits: list[Visit] = []
         self.made: list[tuple[TrueLink, Fact]] = []
         self.problems: list[str] = []
+        self.answers = Counter[str]()
+        """How downloads went that were answered, a request each."""
         self._by_client: dict[tuple[str, str], list[TrueSlot]] = defaultdict(list)
 
     def make(self, link: TrueLink) -> None:
@@ -235,6 +237,8 @@ class Truth:
         `alone` says that no other answer to the same client was on its way.
         """
         asked = list(spans)
+        is_whole = all((start, stop) == (0, file.size) for file, start, stop in asked)
+        self.answers["completed" if is_whole else "partial"] += 1
         slot = self._held(link, client, at, asked, fresh) or self._take(link, client, at, referrer)
         for file, start, stop in asked:
             had = slot.deliveries.get(file.name)
@@ -249,6 +253,7 @@ class Truth:
         referrer: str | None = None,
     ) -> None:  # fmt: skip
         """Note an answer that the client broke off when it had read so much; for a new client."""
+        self.answers["aborted"] += 1
         slot = self._take(link, client, at, referrer)
         cut = TrueDelivery(file, at, read, [(0, read)], is_fuzzy=True)
         slot.deliveries[file.name] = cut
@@ -272,6 +277,15 @@ class Truth:
         return next((slot for slot in slots if slot.is_unfinished), slots[0] if slots else None)
 
     # Numbers.
+
+    def standing(self, link: TrueLink, now: datetime) -> str:
+        """Return where a link stands that is not gone."""
+        if link.revoked_at:
+            return "revoked"
+        if link.ends_at <= now:
+            return "expired"
+        taken = sum(slot.link is link for slot in self.slots)
+        return "exhausted" if link.max_downloads and taken >= link.max_downloads else "open"
 
     def facts(self, scope: str, subject: int) -> Iterator[Fact]:
         """Yield what adds to the counters of a link, a file, a user, or all."""

@@ -5,10 +5,12 @@ import socket
 import sqlite3
 import struct
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,26 @@ from wire import eventually
 
 CLOCKED = str(Path(__file__).with_name("clocked.py"))
 UPLOADER = "127.0.0.1"
+
+
+@dataclass
+class Wire:
+    """What clients have seen of the server: their requests by method and status, and bytes."""
+
+    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
+    refused: int = 0
+    """Downloads that were asked for in vain."""
+    sent: int = 0
+    """Bytes of bodies that clients sent."""
+    received: int = 0
+    """Bytes of bodies of answers that were read to their end."""
+
+    def note(self, method: str, path: str, sent: int, answer: "Answer") -> None:
+        self.requests[method, answer.status] += 1
+        self.sent += sent
+        self.received += len(answer.body)
+        is_download = not path.startswith(("/links/", "/account/", "/admin/"))
+        self.refused += is_download and method == "GET" and 400 <= answer.status < 500
 
 
 @dataclass(frozen=True)
@@ -41,7 +63,11 @@ class World:
         self.server, self.clock, self.by_proxy = server, clock, by_proxy
         self.database_url = database_url
         self.truth = Truth()
+        self.wire = Wire()
+        self.measured: dict[date, dict[int | None, dict[str, int]]] = {}
+        """What was held on the days on which it was purged, by owner; None for all."""
         self.host = urlsplit(server.url).netloc
+        self._lock = threading.Lock()
 
     @property
     def now(self) -> datetime:
@@ -68,6 +94,21 @@ class World:
         for link in self.truth.links:
             # Revoked by DELETE, which nobody can undo: so the next purge takes it.
             link.is_gone |= link.ends_at <= self.now or link.revoked_at is not None
+        self._measure()
+
+    def _measure(self) -> None:
+        """Note how much is held, by owner and by all: the first purge of a day measures it."""
+        day, links = self.now.date(), [each for each in self.truth.links if not each.is_gone]
+        # The server has measured its first day when it started.
+        if day in self.measured or day == self.truth.links[0].made_at.date():
+            return
+        self.measured[day] = held = {}
+        for owner in {None, *(each.owner for each in links)}:
+            theirs = [each for each in links if owner in (None, each.owner)]
+            sizes = [file.size for each in theirs for file in each.files]
+            held[owner] = {"Stored": sum(sizes), "Links": len(theirs), "Files": len(sizes)}
+        is_open = [self.truth.standing(each, self.now) == "open" for each in links]
+        held[None]["Links"] = sum(is_open)
 
     def run(self, *arguments: str) -> str:
         """Run a command on the instance, at the same instant."""
@@ -92,7 +133,10 @@ class World:
                 http.putheader(name, value.encode("latin-1"))
             http.endheaders(body)
             response = http.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            answer = Answer(response.status, response.headers, response.read())
+        with self._lock:
+            self.wire.note(method, path, len(body or b""), answer)
+        return answer
 
     def begin(self, client: Client, path: str, span: tuple[int, int], size: int) -> "Running":
         """Ask for a range and read the head of the answer only, with a small buffer."""
@@ -109,7 +153,8 @@ class World:
             received += more
         status, rest = received.split(b"\r\n\r\n", 1)
         assert status.split()[1] in (b"200", b"206"), status
-        return Running(connection, rest, span)
+        self.wire.requests["GET", int(status.split()[1])] += 1
+        return Running(connection, rest, span, self.wire)
 
     def upload(
         self, client: Client, files: list[TrueFile], *, token: str | None = None,
@@ -188,6 +233,7 @@ class Running:
     connection: socket.socket
     rest: bytes
     span: tuple[int, int]
+    wire: Wire
 
     def finish(self) -> bytes:
         """Read the rest of it, and close."""
@@ -200,6 +246,7 @@ class Running:
             received.append(more)
             count += len(more)
         self.connection.close()
+        self.wire.received += size
         return b"".join(received)
 
     def break_off(self, after: int) -> int:
