@@ -20,9 +20,11 @@ from minifile.extensions import db
 from minifile.identity import UserRole
 from minifile.services.analytics import count
 from minifile.services.counts import COUNTERS, EVERYTHING, Counts, Subject, TallyScope
-from minifile.services.periods import EVER, Period, Step
+from minifile.services.periods import Period, Step
 from minifile.services.rollup import roll_up
 from minifile.web.current import utcnow
+
+EVER = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SUMMER = datetime(2026, 7, 1, 10, 30, tzinfo=UTC)

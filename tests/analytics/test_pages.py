@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -21,8 +21,9 @@ from minifile.services.analytics import count
 from minifile.services.counts import Counts, Subject, TallyScope
 from minifile.services.history import sample_usage
 from minifile.services.instance_numbers import free_bytes_of
-from minifile.services.periods import EVER
 from minifile.web.current import utcnow
+
+EVER = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 DAY = timedelta(days=1)
 HOSTILE = "<script>alert(1)</script>"
