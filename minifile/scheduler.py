@@ -16,6 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from minifile import metering
+from minifile.errors import ServiceBusy
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
 from minifile.services.daily_mails import gather_daily_mails
@@ -97,7 +98,7 @@ def _run_dispatching(app: Flask, dispatcher: Dispatcher) -> None:
     try:
         with app.app_context():
             dispatcher.run()
-    except DATABASE_UNAVAILABLE as error:
+    except (ServiceBusy, *DATABASE_UNAVAILABLE) as error:
         log.error("nothing could be sent: %s", first_line(error))
     except Exception:
         log.exception("sending notifications failed; it is tried again at once")

@@ -112,7 +112,10 @@ def switch_mails_off(user_id: int, kind: str, link_id: int | None) -> None:
             .where(_is_mail(user_id, kind, link_id))
             .execution_options(synchronize_session=False)
         )
-        drop_waiting_mails(session, user_id, None if kind == DIGEST else kind, link_id)
+        still = select(Subscription.id).where(_is_mail(user_id, kind, None))
+        # Who hears of all links by mail anyway still wants what waits.
+        if link_id is None or session.scalar(still.limit(1)) is None:
+            drop_waiting_mails(session, user_id, None if kind == DIGEST else kind, link_id)
 
 
 def _replace(

@@ -87,7 +87,8 @@ def _gather(user_id: int, now: datetime) -> datetime | None:
     """Make one mail of what is held the longest; return when the oldest of the rest happened."""
     with unhurried_transaction(durable=True) as session:
         # Two processes at once must not both tell of it.
-        session.execute(select(User.id).where(User.id == user_id).with_for_update())
+        holding = select(User.id).where(User.id == user_id)
+        session.execute(holding.with_for_update(key_share=True))
         query = (
             select(Dispatch.id, Notification)
             .join(Notification, Notification.id == Dispatch.notification_id)

@@ -7,13 +7,13 @@ earlier, and one target has one claim at a time, so that a receiver that hangs h
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from minifile.errors import Conflict, NotFound
 from minifile.extensions import db, release_connection, write_transaction
@@ -25,6 +25,8 @@ from minifile.services.pacing import pages_until_gone, unhurried_transaction
 SENT = "sent"
 FAILED = "failed"
 _ONCE_A_LINK = ("first_download", "exhausted", "unfetched")
+# Of the claims there are at once, so that others get their turn however many receivers hang.
+OF_ONE_USER = 4
 # Longer than any sender takes.
 CLAIMED_FOR = timedelta(minutes=3)
 
@@ -65,18 +67,54 @@ class Claimed:
 
 def claim_due(at_most: int, *, now: datetime) -> Sequence[Claimed]:
     """Claim dispatches that are due, at most so many, one a target."""
-    # The first of each target: one that is told of many links leaves room for the others.
-    first = select(func.min(Dispatch.id)).where(Dispatch.next_at <= now, _is_free(now))
-    query = (
-        select(Dispatch.id)
-        .where(Dispatch.id.in_(first.group_by(Dispatch.target)))
-        .order_by(Dispatch.next_at, Dispatch.id)
-        .limit(at_most)
-    )
-    ids = db.session.scalars(query).all()
-    release_connection()
-    found = [_claim(dispatch_id, now) for dispatch_id in ids]
+    found = [_claim(dispatch_id, now) for dispatch_id in _turns(at_most, now)]
     return [each for each in found if each is not None]
+
+
+def _turns(at_most: int, now: datetime) -> Sequence[int]:
+    """Return whose turn it is: the first of each free target, and of each user only some."""
+    claims = (
+        select(Notification.user_id, func.count())
+        .join(Dispatch, Dispatch.notification_id == Notification.id)
+        .where(Dispatch.state == PENDING, Dispatch.claimed_until > now)
+        .group_by(Notification.user_id)
+    )
+    held = {row[0]: row[1] for row in db.session.execute(claims)}
+    turns: list[int] = []
+    for dispatch_id, user_id in db.session.execute(_firsts(held, now)):
+        if len(turns) < at_most and held.get(user_id, 0) < OF_ONE_USER:
+            held[user_id] = held.get(user_id, 0) + 1
+            turns.append(dispatch_id)
+    release_connection()
+    return turns
+
+
+def _firsts(held: Mapping[int, int], now: datetime) -> Select[int, int]:
+    """Select the first dispatch of each free target, and its user, those that waited longest first.
+
+    The first of each line is found in one pass: asking row by row whether another is before it
+    takes seconds where very many wait.
+    """
+    counts = or_(Dispatch.attempts > 0, Dispatch.next_at <= now)
+    heads = (
+        select(func.min(Dispatch.id))
+        .where(Dispatch.state == PENDING, counts)
+        .group_by(Dispatch.target, Dispatch.line)
+    )
+    busy = select(Dispatch.target).where(Dispatch.state == PENDING, Dispatch.claimed_until > now)
+    full = [user_id for user_id, count in held.items() if count >= OF_ONE_USER]
+    return (
+        select(func.min(Dispatch.id), Notification.user_id)
+        .join(Notification, Notification.id == Dispatch.notification_id)
+        .where(
+            Dispatch.id.in_(heads),
+            Dispatch.next_at <= now,
+            Dispatch.target.not_in(busy),
+            Notification.user_id.not_in(full),
+        )
+        .group_by(Dispatch.target, Notification.user_id)
+        .order_by(func.min(Dispatch.next_at), func.min(Dispatch.id))
+    )
 
 
 def settle(
@@ -142,13 +180,19 @@ def delete_old_notifications(before: datetime) -> int:
     count = 0
     for page in pages_until_gone(select(Notification.id).where(old)):
         with unhurried_transaction() as session:
+            # Asked again while they are held: somebody may want one once more.
+            theirs = select(Dispatch.id).where(Dispatch.notification_id.in_(page))
+            session.execute(theirs.order_by(Dispatch.id).with_for_update())
+            due = session.scalars(
+                select(Notification.id).where(Notification.id.in_(page), old)
+            ).all()
             for statement in (
-                delete(Notification).where(Notification.id.in_(page), ~is_remembered),
-                delete(Dispatch).where(Dispatch.notification_id.in_(page)),
-                update(Notification).where(Notification.id.in_(page)).values(payload={}),
+                delete(Notification).where(Notification.id.in_(due), ~is_remembered),
+                delete(Dispatch).where(Dispatch.notification_id.in_(due)),
+                update(Notification).where(Notification.id.in_(due)).values(payload={}),
             ):
                 session.execute(statement.execution_options(synchronize_session=False))
-        count += len(page)
+        count += len(due)
     return count
 
 
@@ -173,10 +217,18 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def _hold_target(session: Session, dispatch_id: int) -> None:
+    """Hold the first that waits for a target, so that two who claim see each other's claim."""
+    target = select(Dispatch.target).where(Dispatch.id == dispatch_id).scalar_subquery()
+    waiting = select(Dispatch.id).where(Dispatch.target == target, Dispatch.state == PENDING)
+    session.execute(waiting.order_by(Dispatch.id).limit(1).with_for_update())
+
+
 def _claim(dispatch_id: int, now: datetime) -> Claimed | None:
     """Take one by compare-and-swap; None when somebody else was faster."""
     claim = secrets.token_hex(16)
     with write_transaction() as session:
+        _hold_target(session, dispatch_id)
         taken = session.execute(
             update(Dispatch)
             # Since it was found, another may have tried it and put it off.

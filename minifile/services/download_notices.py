@@ -59,6 +59,16 @@ _HAS_LEFT = exists().where(
     Dispatch.notification_id == Notification.id,
     or_(Dispatch.state == "sent", Dispatch.attempts > 0, Dispatch.claim.is_not(None)),
 )
+_IS_OF_FAMILY = or_(Link.id == bindparam("family_id"), Link.parent_id == bindparam("family_id"))
+_SLOTS = Statement(
+    select(
+        func.count(Slot.id),
+        func.coalesce(func.sum(case((Slot.id < bindparam("slot_id"), 1), else_=0)), 0),
+    )
+    .join(Link, Link.id == Slot.link_id)
+    .where(_IS_OF_FAMILY)
+)
+_COUNTED = Statement(select(func.sum(Link.download_count)).where(_IS_OF_FAMILY))
 _FOLLOW = Statement(
     update(Notification)
     .where(Notification.key == bindparam("of_key"), ~_HAS_LEFT)
@@ -95,7 +105,7 @@ def tell_of_download(
     subscription this is one look-up.
     """
     rows = _WANTED.run(driver, owner_id=told.owner_id, family_id=told.family_id)
-    kinds = [kind for (kind,) in rows]
+    kinds = {kind for (kind,) in rows}
     if not kinds:
         return
     rows = _SLOT.run(driver, slot_id=slot_id)
@@ -103,20 +113,29 @@ def tell_of_download(
         # Given back: it never was one.
         return
     family, completed_at, count, most, recipient = rows[0]
-    payload = _payload(driver, told, slot_id, completed_at)
+    payload = _payload(driver, told, slot_id, completed_at, is_over)
     payload |= {"family": family, "download_count": count, "recipient": recipient}
     if most is not None:
         payload["max_downloads"] = most
+    if most is None or count < most:
+        kinds.discard("exhausted")
+    if "first_download" in kinds and not _is_first(driver, told, slot_id):
+        kinds.discard("first_download")
     is_final = is_over or payload["outcome"] in ("completed", "handed_over")
-    for kind in kinds:
+    for kind in sorted(kinds):
         key = _key(kind, link_id, slot_id, told, most)
-        if kind == "exhausted" and (most is None or count < most):
-            continue
         due_at = now if is_final or kind != "download" else now + QUIET_FOR
         about = {"kind": kind, "key": key, "user_id": told.owner_id, "link_id": told.family_id}
         is_new = notify(driver, **about, payload=payload, now=now, due_at=due_at)
         if not is_new and kind == "download":
             _follow(driver, key, payload, due_at, now)
+
+
+def _is_first(driver: Driver, told: Told, slot_id: int) -> bool:
+    """Say whether the link and its children had no download before, be its slot forgotten."""
+    slots, before = _SLOTS.run(driver, family_id=told.family_id, slot_id=slot_id)[0]
+    counted = _COUNTED.run(driver, family_id=told.family_id)[0][0]
+    return int(before) == 0 and int(counted) <= int(slots)
 
 
 def _key(kind: str, link_id: int, slot_id: int, told: Told, most: int | None) -> str:
@@ -137,7 +156,7 @@ def _follow(
 
 
 def _payload(
-    driver: Driver, told: Told, slot_id: int, completed_at: datetime | None
+    driver: Driver, told: Told, slot_id: int, completed_at: datetime | None, is_over: bool
 ) -> dict[str, Any]:
     completed, handed_over, sent, in_flight = _DELIVERIES.run(driver, slot_id=slot_id)[0]
     names = [name for (name,) in _FILES.run(driver, family_id=told.family_id)]
@@ -146,7 +165,12 @@ def _payload(
         "file_count": len(names),
         "files_completed": int(completed),
         "bytes_sent": int(sent),
-        "outcome": _outcome(completed_at, int(handed_over), int(in_flight)),
+        "outcome": _outcome(
+            completed_at,
+            int(handed_over),
+            # The mark of a process that died is still there.
+            0 if is_over else int(in_flight),
+        ),
     }
 
 

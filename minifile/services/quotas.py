@@ -40,7 +40,10 @@ from minifile.values import Limits, LinkState, PartialState
 
 # Held on PostgreSQL by who adds to what senders without an account use together.
 _ANONYMOUS_LOCK = 0x6D696E69_00000006
-_HOLD = Statement(select(User.id).where(User.id == bindparam("holder")).with_for_update())
+# Rows that only refer to the user do not wait: who settles holds a link and writes some.
+_HOLD = Statement(
+    select(User.id).where(User.id == bindparam("holder")).with_for_update(key_share=True)
+)
 
 
 @dataclass(frozen=True, slots=True)

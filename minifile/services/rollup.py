@@ -142,17 +142,26 @@ def _add_slots(session: Session, slots: Sequence[int], now: datetime) -> None:
         subjects = _subjects(each.family, each.owner_id)
         sums.add(subjects, quarter(each.started_at), {"downloads": 1, **each.counters})
         sums.add_share(subjects, quarter(each.started_at), each.origin, "downloads")
-        told = told_of(each.owner_id, each.family)
-        if told is not None:
-            tell_of_download(
-                driver_of(session), each.link_id, each.slot_id, told, now, is_over=True
-            )
+    _tell_of_dead(session, downloads, now)
     for each in deliveries:
         subjects = [*_subjects(each.family, each.owner_id), _file(each)]
         sums.add(subjects, quarter(each.started_at), {"deliveries": 1, **each.counters})
     _add_clients(session, sums, [(_link(each), each) for each in downloads])
     _add_clients(session, sums, [(_file(each), each) for each in deliveries])
     sums.write(session)
+
+
+def _tell_of_dead(session: Session, downloads: Sequence[_Fact], now: datetime) -> None:
+    """Tell of downloads whose process died; what came of the others was told as it happened."""
+    slots = [each.slot_id for each in downloads]
+    is_dead = Delivery.slot_id.in_(slots) & (Delivery.in_flight > 0)
+    dead = set(session.scalars(select(Delivery.slot_id).where(is_dead)))
+    for each in downloads:
+        told = told_of(each.owner_id, each.family)
+        if told is not None and each.slot_id in dead:
+            tell_of_download(
+                driver_of(session), each.link_id, each.slot_id, told, now, is_over=True
+            )
 
 
 def _add_clients(session: Session, sums: Sums, facts: Sequence[tuple[Subject, _Fact]]) -> None:

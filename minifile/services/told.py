@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from minifile.extensions import db, release_connection
+from minifile.identity import UserRole
 from minifile.models import Link, Notification, Subscription, User
 
 
@@ -17,7 +18,7 @@ class ToldRecord:
 
     user_id: int
     email: str | None
-    """None also where the user is disabled: then nobody is written to."""
+    """None also where the user is disabled, or no admin any more and it is about a report."""
     kind: str
     at: datetime
     payload: Mapping[str, Any]
@@ -30,7 +31,7 @@ class ToldRecord:
 def read_told(notification_id: int) -> ToldRecord | None:
     """Return what a notification tells; None where it is gone, with its user say."""
     query = (
-        select(Notification, User.email, User.disabled_at, Link.code)
+        select(Notification, User.email, User.disabled_at, User.role, Link.code)
         .join(User, User.id == Notification.user_id)
         .outerjoin(Link, (Link.id == Notification.link_id) & (Link.owner_id == User.id))
         .where(Notification.id == notification_id)
@@ -38,10 +39,11 @@ def read_told(notification_id: int) -> ToldRecord | None:
     found = db.session.execute(query).first()
     if found is None:
         return None
-    row, email, disabled_at, code = found
+    row, email, disabled_at, role, code = found
+    may_know = row.kind != "report" or role == UserRole.ADMIN
     record = ToldRecord(
         user_id=row.user_id,
-        email=email if disabled_at is None else None,
+        email=email if disabled_at is None and may_know else None,
         kind=row.kind,
         at=row.at,
         payload=row.payload,

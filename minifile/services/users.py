@@ -240,8 +240,11 @@ def _set_limits(row: User, limits: Allowance) -> None:
 
 
 def lock_user(session: Session, user_id: int) -> User:
-    """Read a user anew and hold the row until the transaction ends. Raises NotFound."""
-    query = select(User).where(User.id == user_id).with_for_update()
+    """Read a user anew and hold the row until the transaction ends. Raises NotFound.
+
+    Rows that only refer to the user do not wait: a settlement that holds a link writes some.
+    """
+    query = select(User).where(User.id == user_id).with_for_update(key_share=True)
     row = session.scalar(query.execution_options(populate_existing=True))
     if row is None:
         raise NotFound("There is no such user.")

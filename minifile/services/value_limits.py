@@ -5,9 +5,9 @@ subject has rows for so many of each kind, and what comes later is added up in o
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from minifile.models import Breakdown
@@ -25,7 +25,8 @@ MAX_VALUES = {
 # Subject, month (its first quarter) and kind.
 Group = tuple[Subject, int, str]
 
-_PLACE = (Breakdown.scope, Breakdown.subject_id, Breakdown.step, Breakdown.at)
+_KIND = Breakdown.kind
+_GROUP = (Breakdown.scope, Breakdown.subject_id, Breakdown.at, _KIND)
 
 
 def find_others(
@@ -56,33 +57,38 @@ def _most_often(values: Mapping[str, int], is_known: set[str]) -> list[str]:
     return sorted(values.keys() - is_known, key=lambda value: (-values[value], value))
 
 
-def _count(session: Session, groups: Iterable[Group]) -> Mapping[Group, int]:
+def _count(session: Session, groups: Collection[Group]) -> Mapping[Group, int]:
     """Return how many values of each kind there are, of all kinds of the subjects' months."""
-    months = {_place(group) for group in groups}
     query = (
-        select(*_PLACE, Breakdown.kind, func.count())
-        .where(tuple_(*_PLACE).in_(sorted(months)))
-        .group_by(*_PLACE, Breakdown.kind)
+        select(*_GROUP, func.count())
+        .where(*_is_within(groups))
+        .group_by(Breakdown.scope, Breakdown.subject_id, Breakdown.step, Breakdown.at, _KIND)
     )
     found: dict[Group, int] = defaultdict(int)
-    for scope, subject_id, _, at, kind, count in session.execute(query) if months else ():
+    for scope, subject_id, at, kind, count in session.execute(query) if groups else ():
         found[Subject(TallyScope(scope), subject_id), at, kind] = count
     return found
 
 
 def _known(session: Session, wanted: Mapping[Group, Mapping[str, int]]) -> set[tuple[Group, str]]:
-    """Return those of the values that have rows."""
-    keys = [
-        (*_place(group), group[2], value) for group, values in wanted.items() for value in values
-    ]
-    columns = (*_PLACE, Breakdown.kind, Breakdown.value)
-    query = select(*columns).where(tuple_(*columns).in_(sorted(keys)))
+    """Return those of the values that have rows, and maybe some more."""
+    values = {value for found in wanted.values() for value in found}
+    query = select(*_GROUP, Breakdown.value).where(
+        *_is_within(wanted),
+        _KIND.in_(sorted({kind for _, _, kind in wanted})),
+        Breakdown.value.in_(sorted(values)),
+    )
     return {
         ((Subject(TallyScope(scope), subject_id), at, kind), value)
-        for scope, subject_id, _, at, kind, value in (session.execute(query) if keys else ())
+        for scope, subject_id, at, kind, value in (session.execute(query) if wanted else ())
     }
 
 
-def _place(group: Group) -> tuple[str, int, str, int]:
-    subject, month, _ = group
-    return subject.scope.value, subject.id, TallyStep.MONTH.value, month
+def _is_within(groups: Collection[Group]) -> list[ColumnElement[bool]]:
+    """Ask for the months of subjects, column by column: for rows of values SQLite has no index."""
+    return [
+        Breakdown.scope.in_(sorted({subject.scope.value for subject, _, _ in groups})),
+        Breakdown.subject_id.in_(sorted({subject.id for subject, _, _ in groups})),
+        Breakdown.step == TallyStep.MONTH.value,
+        Breakdown.at.in_(sorted({month for _, month, _ in groups})),
+    ]

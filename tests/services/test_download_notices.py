@@ -13,7 +13,7 @@ from services.telling import ask_to_hear, written
 from sqlalchemy import delete, select, update
 
 from minifile.extensions import db, write_transaction
-from minifile.models import Dispatch, Link
+from minifile.models import Dispatch, Link, Slot, Subscription
 from minifile.policy.counting import FileSpan
 from minifile.services.dispatching import claim_due, delete_old_notifications
 from minifile.services.download_notices import QUIET_FOR
@@ -125,7 +125,39 @@ def test_a_download_whose_process_died_is_told_when_its_slot_ends(owned: Callabl
 
     assert before == []
     (told,) = written("download")
-    assert told.payload["files_completed"] == 0
+    assert (told.payload["files_completed"], told.payload["outcome"]) == (0, "aborted")
+
+
+def test_who_asks_later_is_not_told_of_what_was_before(owned: Callable[..., LinkRecord]):
+    link = owned(lifetime=9 * DAY)
+    # Nobody has asked yet when it is downloaded.
+    with write_transaction() as session:
+        session.execute(delete(Subscription))
+    fetch(link)
+    fetch(link, BOB)
+    ask_to_hear(1, *KINDS)
+
+    end_slots(NOW + DAY + SECOND)
+
+    assert written() == []
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_who_asks_after_the_first_download_is_not_told_of_a_first(
+    owned: Callable[..., LinkRecord], is_forgotten: bool
+):
+    link = owned()
+    with write_transaction() as session:
+        session.execute(delete(Subscription))
+    fetch(link)
+    if is_forgotten:
+        with write_transaction() as session:
+            session.execute(delete(Slot))
+    ask_to_hear(1, *KINDS)
+
+    fetch(link, BOB)
+
+    assert [told.kind for told in written()] == ["download"]
 
 
 def test_nothing_is_told_of_a_download_that_was_given_back(owned: Callable[..., LinkRecord]):

@@ -95,6 +95,7 @@ def test_quarters_days_and_months_agree_on_what_is_counted_together(link: LinkRe
 
     assert by_step[TallyStep.QUARTER] == by_step[TallyStep.DAY] == by_step[TallyStep.MONTH]
     assert by_step[TallyStep.MONTH] == opened_by(subject)
+    assert by_step[TallyStep.MONTH]["Other"] == 160
     quarter = NOW.replace(minute=0, second=0, microsecond=0)
     assert sum(opened_by(subject, quarter, quarter + 4 * QUARTER).values()) == 130
 

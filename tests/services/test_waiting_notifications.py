@@ -1,0 +1,88 @@
+"""What becomes of notifications that wait, when choices, roles and the log change meanwhile."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from conftest import NOW
+from flask import Flask
+from people import make_user
+from services.making import DAY, make_link
+from services.telling import ask_to_hear
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from minifile.extensions import db, write_transaction
+from minifile.identity import UserRole
+from minifile.models import Dispatch, User
+from minifile.services import dispatching
+from minifile.services.choices import switch_mails_off
+from minifile.services.dispatching import delete_old_notifications, redeliver
+from minifile.services.notifications import notify
+from minifile.services.pacing import unhurried_transaction
+from minifile.services.statements import driver_of
+from minifile.services.told import read_told
+
+
+def happen(kind: str, link_id: int | None = None) -> None:
+    with write_transaction() as session:
+        notify(
+            driver_of(session), kind=kind, key="a", user_id=1, link_id=link_id,
+            payload={}, now=NOW,
+        )  # fmt: skip
+
+
+def count_dispatches() -> int:
+    return db.session.scalar(select(func.count()).select_from(Dispatch)) or 0
+
+
+def test_what_is_asked_for_once_more_is_not_deleted(
+    everywhere: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    make_user(everywhere)
+    ask_to_hear(1, "download")
+    happen("download")
+    with write_transaction() as session:
+        session.execute(update(Dispatch).values(state="failed"))
+
+    @contextmanager
+    def after_a_request() -> Iterator[Session]:
+        monkeypatch.undo()
+        redeliver(1, 1, now=NOW + 40 * DAY)
+        with unhurried_transaction() as session:
+            yield session
+
+    monkeypatch.setattr(dispatching, "unhurried_transaction", after_a_request)
+    deleted = delete_old_notifications(NOW + 30 * DAY)
+
+    assert (deleted, db.session.scalar(select(Dispatch.state))) == (0, "pending")
+
+
+@pytest.mark.parametrize("is_of_all", [False, True])
+def test_who_switches_a_link_off_keeps_what_is_wanted_of_all(everywhere: Flask, is_of_all: bool):
+    make_user(everywhere)
+    link = make_link(everywhere)
+    if is_of_all:
+        ask_to_hear(1, "download")
+    ask_to_hear(1, "download", link_id=link.id)
+    happen("download", link.id)
+
+    switch_mails_off(1, "download", link.id)
+
+    assert count_dispatches() == int(is_of_all)
+
+
+def test_who_is_no_admin_any_more_gets_no_mail_about_reports(everywhere: Flask):
+    root = make_user(everywhere, email="root@example.org", role=UserRole.ADMIN)
+    ask_to_hear(root.id, "report")
+    happen("report")
+    before = read_told(1)
+    with write_transaction() as session:
+        session.execute(update(User).values(role=UserRole.USER.value))
+
+    after = read_told(1)
+
+    assert before is not None
+    assert before.email == "root@example.org"
+    assert after is not None
+    assert after.email is None
