@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, false, func, select, union_all
 
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import Breakdown, File, Link, Tally
@@ -33,9 +33,8 @@ def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) 
     """Return the counters of a subject from `since` up to `until`, which begin quarters."""
     read_as_one()
     first, stop = quarter(since), quarter(until)
-    row = db.session.execute(
-        select(*_sums()).where(*_is_of(Tally, subject), _within(Tally, first, stop))
-    ).one()
+    rows = _within(Tally, COUNTERS, _is_of(Tally, subject), first, stop)
+    row = db.session.execute(select(*_sums(rows.c))).one()
     pending = pending_counts(subject, now=now)
     release_connection()
     return _add_up([Counts(*map(int, row)), *_of_quarters(pending, first, stop)])
@@ -50,7 +49,7 @@ def timeline(subject: Subject, edges: Sequence[datetime], *, now: datetime) -> l
     for first, width, length in runs(edges):
         step = (Tally.at - first) // width
         query = (
-            select(step.label("number"), *_sums())
+            select(step.label("number"), *_sums(Tally.__table__.c))
             .where(*_is_of(Tally, subject), Tally.step == TallyStep.QUARTER)
             .where(Tally.at >= first, Tally.at < first + width * length)
             .group_by("number")
@@ -74,12 +73,10 @@ def break_down(
     """
     read_as_one()
     first, stop = quarter(since), quarter(until)
-    query = (
-        select(Breakdown.value, func.sum(Breakdown.downloads), func.sum(Breakdown.opened))
-        .where(*_is_of(Breakdown, subject), Breakdown.kind == kind)
-        .where(_within(Breakdown, first, stop))
-        .group_by(Breakdown.value)
-    )
+    wanted = [*_is_of(Breakdown, subject), Breakdown.kind == kind]
+    rows = _within(Breakdown, ("value", "downloads", "opened"), wanted, first, stop).c
+    query = select(rows.value, func.sum(rows.downloads), func.sum(rows.opened))
+    query = query.group_by(rows.value)
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for value, downloads, opened in (
         *db.session.execute(query),
@@ -107,14 +104,12 @@ def top_links(
     for (link_id, at), counts in pending_by_link(owner_id, now=now).items():
         if first <= at < stop:
             pending[link_id] += counts
-    fetched = func.sum(Tally.downloads)
-    query = _fetched_by_link(owner_id, first, stop)
     # Whatever else is among the best has something pending.
-    most = query.order_by(fetched.desc(), Tally.subject_id.desc()).limit(limit)
-    found = _read_fetched(most)
+    found = _read_fetched(_fetched_by_link(owner_id, first, stop, limit=limit))
     others = sorted(pending.keys() - found.keys())
     for at in range(0, len(others), _AT_ONCE):
-        found |= _read_fetched(query.where(Tally.subject_id.in_(others[at : at + _AT_ONCE])))
+        page = others[at : at + _AT_ONCE]
+        found |= _read_fetched(_fetched_by_link(owner_id, first, stop, links=page))
     for link_id, counts in pending.items():
         found[link_id] = found.get(link_id, Counts()) + counts
     had = [link_id for link_id, counts in found.items() if counts.downloads]
@@ -136,15 +131,23 @@ def first_instant(subject: Subject, *, now: datetime) -> datetime:
     return instant(min(quarters if kept is None else [*quarters, int(kept)]))
 
 
-def _fetched_by_link(owner_id: int | None, first: int, stop: int) -> Select[Any]:
-    query = (
-        select(Tally.subject_id, *_sums(FETCHED))
-        .where(Tally.scope == TallyScope.LINK.value, _within(Tally, first, stop))
-        .group_by(Tally.subject_id)
-    )
-    if owner_id is None:
-        return query
-    return query.join(Link, Link.id == Tally.subject_id).where(Link.owner_id == owner_id)
+def _fetched_by_link(
+    owner_id: int | None,
+    first: int,
+    stop: int,
+    *,
+    links: Sequence[int] | None = None,
+    limit: int | None = None,
+) -> Select[Any]:
+    """Select what was fetched of some links, or of as many as have the most downloads."""
+    wanted = [Tally.scope == TallyScope.LINK.value]
+    if links is not None:
+        wanted.append(Tally.subject_id.in_(links))
+    rows = _within(Tally, ("subject_id", *FETCHED), wanted, first, stop).c
+    query = select(rows.subject_id, *_sums(rows, FETCHED)).group_by(rows.subject_id)
+    if owner_id is not None:
+        query = query.join(Link, Link.id == rows.subject_id).where(Link.owner_id == owner_id)
+    return query.order_by(func.sum(rows.downloads).desc(), rows.subject_id.desc()).limit(limit)
 
 
 def _read_fetched(query: Select[Any]) -> dict[int, Counts]:
@@ -169,23 +172,32 @@ def _names(links: Sequence[int]) -> dict[int, tuple[str, str]]:
     return names
 
 
-def _sums(counters: Sequence[str] = COUNTERS) -> list[Any]:
-    return [func.coalesce(func.sum(getattr(Tally, name)), 0) for name in counters]
+def _sums(rows: Any, counters: Sequence[str] = COUNTERS) -> list[Any]:
+    return [func.coalesce(func.sum(rows[name]), 0) for name in counters]
 
 
 def _is_of(table: type[Tally] | type[Breakdown], subject: Subject) -> list[ColumnElement[bool]]:
     return [table.scope == subject.scope.value, table.subject_id == subject.id]
 
 
-def _within(table: type[Tally] | type[Breakdown], first: int, stop: int) -> ColumnElement[bool]:
-    """Ask for as few rows as hold all that happened in some quarters, each once."""
-    return or_(
-        and_(table.step == "", table.at < 0),
-        *(
-            and_(table.step == piece.step.value, table.at >= piece.first, table.at < piece.stop)
-            for piece in pieces(first, stop)
-        ),
-    )
+def _within(
+    table: type[Tally] | type[Breakdown],
+    columns: Sequence[str],
+    wanted: Sequence[ColumnElement[bool]],
+    first: int,
+    stop: int,
+) -> Subquery:
+    """Ask for as few rows as hold all that happened in some quarters, each once.
+
+    Each stretch is a question of its own: of stretches joined by OR, SQLite reads all that lies
+    between them, each quarter of a year.
+    """
+    rows = select(*(getattr(table, name) for name in columns)).where(*wanted)
+    stretches = [
+        rows.where(table.step == piece.step.value, table.at >= piece.first, table.at < piece.stop)
+        for piece in pieces(first, stop)
+    ]
+    return union_all(*(stretches or [rows.where(false())])).subquery()
 
 
 def _of_quarters(pending: dict[int, Counts], first: int, stop: int) -> Iterable[Counts]:
