@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, false, func, select, union_all
 
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import Breakdown, Tally
@@ -20,9 +20,8 @@ def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) 
     """Return the counters of a subject from `since` up to `until`, which begin quarters."""
     read_as_one()
     first, stop = quarter(since), quarter(until)
-    row = db.session.execute(
-        select(*sum_columns()).where(*_is_of(Tally, subject), within(Tally, first, stop))
-    ).one()
+    rows = rows_within(Tally, COUNTERS, _is_of(Tally, subject), first, stop)
+    row = db.session.execute(select(*sum_columns(rows.c))).one()
     pending = pending_counts(subject, now=now)
     release_connection()
     return _add_up([Counts(*map(int, row)), *_of_quarters(pending, first, stop)])
@@ -44,7 +43,7 @@ def timeline_and_all(
     pending = pending_counts(subject, now=now)
     steps = _by_step(subject, edges, pending)
     # All is in the months, and they stay for good.
-    months = select(*sum_columns()).where(
+    months = select(*sum_columns(Tally.__table__.c)).where(
         *_is_of(Tally, subject), Tally.step == TallyStep.MONTH.value
     )
     row = db.session.execute(months).one()
@@ -61,7 +60,7 @@ def _by_step(
     for first, width, length in runs(edges):
         step = (Tally.at - first) // width
         query = (
-            select(step.label("number"), *sum_columns())
+            select(step.label("number"), *sum_columns(Tally.__table__.c))
             .where(*_is_of(Tally, subject), Tally.step == TallyStep.QUARTER)
             .where(Tally.at >= first, Tally.at < first + width * length)
             .group_by("number")
@@ -84,12 +83,10 @@ def break_down(
     """
     read_as_one()
     first, stop = quarter(since), quarter(until)
-    columns = Breakdown.kind, Breakdown.value
-    query = (
-        select(*columns, func.sum(Breakdown.downloads), func.sum(Breakdown.opened))
-        .where(*_is_of(Breakdown, subject), within(Breakdown, first, stop))
-        .group_by(*columns)
-    )
+    columns = ("kind", "value", "downloads", "opened")
+    rows = rows_within(Breakdown, columns, _is_of(Breakdown, subject), first, stop).c
+    query = select(rows.kind, rows.value, func.sum(rows.downloads), func.sum(rows.opened))
+    query = query.group_by(rows.kind, rows.value)
     sums: dict[str, dict[str, list[int]]] = {kind: defaultdict(lambda: [0, 0]) for kind in KINDS}
     for kind, value, downloads, opened in (
         *db.session.execute(query),
@@ -127,24 +124,33 @@ def extent(subject: Subject, *, now: datetime) -> tuple[datetime, datetime]:
     return instant(first), instant(last + 1)
 
 
-def sum_columns(counters: Sequence[str] = COUNTERS) -> list[Any]:
-    """Return the sum of each counter of tallies, as columns."""
-    return [func.coalesce(func.sum(getattr(Tally, name)), 0) for name in counters]
+def sum_columns(rows: Any, counters: Sequence[str] = COUNTERS) -> list[Any]:
+    """Return the sum of each counter, as columns of a query about rows of tallies."""
+    return [func.coalesce(func.sum(rows[name]), 0) for name in counters]
 
 
 def _is_of(table: type[Tally] | type[Breakdown], subject: Subject) -> list[ColumnElement[bool]]:
     return [table.scope == subject.scope.value, table.subject_id == subject.id]
 
 
-def within(table: type[Tally] | type[Breakdown], first: int, stop: int) -> ColumnElement[bool]:
-    """Ask for as few rows as hold all that happened in some quarters, each once."""
-    return or_(
-        and_(table.step == "", table.at < 0),
-        *(
-            and_(table.step == piece.step.value, table.at >= piece.first, table.at < piece.stop)
-            for piece in pieces(first, stop)
-        ),
-    )
+def rows_within(
+    table: type[Tally] | type[Breakdown],
+    columns: Sequence[str],
+    wanted: Sequence[ColumnElement[bool]],
+    first: int,
+    stop: int,
+) -> Subquery:
+    """Ask for as few rows as hold all that happened in some quarters, each once.
+
+    Each stretch is a question of its own: of stretches joined by OR, SQLite reads all that lies
+    between them, each quarter of a year.
+    """
+    rows = select(*(getattr(table, name) for name in columns)).where(*wanted)
+    stretches = [
+        rows.where(table.step == piece.step.value, table.at >= piece.first, table.at < piece.stop)
+        for piece in pieces(first, stop)
+    ]
+    return union_all(*(stretches or [rows.where(false())])).subquery()
 
 
 def _of_quarters(pending: dict[int, Counts], first: int, stop: int) -> Iterable[Counts]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import File, Tally
 from minifile.policy.timelines import quarter
-from minifile.services.analytics import sum_columns, within
+from minifile.services.analytics import rows_within, sum_columns
 from minifile.services.counts import Counts, TallyScope
 from minifile.services.pending import pending_by_file
 
@@ -47,12 +47,10 @@ def count_files(
 
 
 def _tallied(link_id: int, first: int, stop: int) -> list[tuple[int, Counts]]:
-    query = (
-        select(Tally.subject_id, *sum_columns(SHOWN))
-        .where(Tally.scope == TallyScope.FILE.value, within(Tally, first, stop))
-        .where(Tally.subject_id.in_(select(File.id).where(File.link_id == link_id)))
-        .group_by(Tally.subject_id)
-    )
+    files = select(File.id).where(File.link_id == link_id)
+    wanted = [Tally.scope == TallyScope.FILE.value, Tally.subject_id.in_(files)]
+    rows = rows_within(Tally, ("subject_id", *SHOWN), wanted, first, stop).c
+    query = select(rows.subject_id, *sum_columns(rows, SHOWN)).group_by(rows.subject_id)
     return [
         (file_id, Counts(**dict(zip(SHOWN, map(int, sums), strict=True))))
         for file_id, *sums in db.session.execute(query)

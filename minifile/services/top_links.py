@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import File, Link, Tally
 from minifile.policy.timelines import quarter
-from minifile.services.analytics import sum_columns, within
+from minifile.services.analytics import rows_within, sum_columns
 from minifile.services.counts import FETCHED, Counts, TallyScope
 from minifile.services.pending import pending_by_link
 
@@ -39,14 +39,12 @@ def top_links(
     for (link_id, at), counts in pending_by_link(owner_id, now=now).items():
         if first <= at < stop:
             pending[link_id] += counts
-    fetched = func.sum(Tally.downloads)
-    query = _fetched_by_link(owner_id, first, stop)
     # Whatever else is among the best has something pending.
-    most = query.order_by(fetched.desc(), Tally.subject_id.desc()).limit(limit)
-    found = _read_fetched(most)
+    found = _read_fetched(_fetched_by_link(owner_id, first, stop, limit=limit))
     others = sorted(pending.keys() - found.keys())
     for at in range(0, len(others), _AT_ONCE):
-        found |= _read_fetched(query.where(Tally.subject_id.in_(others[at : at + _AT_ONCE])))
+        page = others[at : at + _AT_ONCE]
+        found |= _read_fetched(_fetched_by_link(owner_id, first, stop, links=page))
     for link_id, counts in pending.items():
         found[link_id] = found.get(link_id, Counts()) + counts
     had = [link_id for link_id, counts in found.items() if counts.downloads]
@@ -56,15 +54,23 @@ def top_links(
     return [TopLink(each, *named[each], found[each]) for each in best if each in named]
 
 
-def _fetched_by_link(owner_id: int | None, first: int, stop: int) -> Select[Any]:
-    query = (
-        select(Tally.subject_id, *sum_columns(FETCHED))
-        .where(Tally.scope == TallyScope.LINK.value, within(Tally, first, stop))
-        .group_by(Tally.subject_id)
-    )
-    if owner_id is None:
-        return query
-    return query.join(Link, Link.id == Tally.subject_id).where(Link.owner_id == owner_id)
+def _fetched_by_link(
+    owner_id: int | None,
+    first: int,
+    stop: int,
+    *,
+    links: Sequence[int] | None = None,
+    limit: int | None = None,
+) -> Select[Any]:
+    """Select what was fetched of some links, or of as many as have the most downloads."""
+    wanted = [Tally.scope == TallyScope.LINK.value]
+    if links is not None:
+        wanted.append(Tally.subject_id.in_(links))
+    rows = rows_within(Tally, ("subject_id", *FETCHED), wanted, first, stop).c
+    query = select(rows.subject_id, *sum_columns(rows, FETCHED)).group_by(rows.subject_id)
+    if owner_id is not None:
+        query = query.join(Link, Link.id == rows.subject_id).where(Link.owner_id == owner_id)
+    return query.order_by(func.sum(rows.downloads).desc(), rows.subject_id.desc()).limit(limit)
 
 
 def _read_fetched(query: Select[Any]) -> dict[int, Counts]:
