@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from minifile.extensions import db, release_connection
 from minifile.models import UsageSample, UserSample
@@ -41,9 +41,7 @@ class Forecast:
 def read_space(since: datetime, until: datetime) -> list[Space]:
     """Return how much the instance held on each day that was measured, the oldest first."""
     rows = db.session.scalars(
-        select(UsageSample)
-        .where(UsageSample.day >= f"{since:%Y-%m-%d}", UsageSample.day < f"{until:%Y-%m-%d}")
-        .order_by(UsageSample.day)
+        select(UsageSample).where(*_is_within(since, until)).order_by(UsageSample.day)
     ).all()
     release_connection()
     return [Space(_date(row.day), row.links, row.files, row.size_bytes) for row in rows]
@@ -55,7 +53,7 @@ def read_user_space(user_id: int, since: datetime, until: datetime) -> list[Spac
     rows = db.session.execute(
         select(UsageSample.day, UserSample.links, UserSample.files, UserSample.size_bytes)
         .outerjoin(UserSample, is_theirs)
-        .where(UsageSample.day >= f"{since:%Y-%m-%d}", UsageSample.day < f"{until:%Y-%m-%d}")
+        .where(*_is_within(since, until))
         .order_by(UsageSample.day)
     ).all()
     release_connection()
@@ -70,6 +68,15 @@ def forecast(
     free_bytes = free_bytes_of(storage)
     usable = None if free_bytes is None else max(0, free_bytes - keep_free)
     return Forecast(rate, free_bytes, full_on(usable, rate, now.date()))
+
+
+def _is_within(since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Ask for each day (UTC) of which a part lies between two instants, today's included.
+
+    By clocks east of Greenwich, and in steps of an hour, a period ends before the day does.
+    """
+    first, last = (each.astimezone(UTC) for each in (since, until - timedelta(microseconds=1)))
+    return UsageSample.day >= f"{first:%Y-%m-%d}", UsageSample.day <= f"{last:%Y-%m-%d}"
 
 
 def _date(day: str) -> date:
