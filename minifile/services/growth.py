@@ -70,14 +70,13 @@ def forecast(
     return Forecast(rate, free_bytes, full_on(usable, rate, now.date()))
 
 
-def _is_within(since: datetime, until: datetime) -> list[ColumnElement[bool]]:
-    """Ask for the days (UTC) of which any part lies in this time."""
-    # A day of another zone ends within one of UTC, which has been measured all the same.
-    last = until - timedelta(microseconds=1)
-    return [
-        UsageSample.day >= f"{since.astimezone(UTC):%Y-%m-%d}",
-        UsageSample.day <= f"{last.astimezone(UTC):%Y-%m-%d}",
-    ]
+def _is_within(since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Ask for each day (UTC) of which a part lies between two instants, today's included.
+
+    By clocks east of Greenwich, and in steps of an hour, a period ends before the day does.
+    """
+    first, last = (each.astimezone(UTC) for each in (since, until - timedelta(microseconds=1)))
+    return UsageSample.day >= f"{first:%Y-%m-%d}", UsageSample.day <= f"{last:%Y-%m-%d}"
 
 
 def _date(day: str) -> date:

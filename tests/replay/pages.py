@@ -84,6 +84,9 @@ def compare_page(
             _compare_space(found, what, page, reader.world, None if scope == "all" else subject)
     if scope == "all":
         _compare_expiries(found, what, page, reader.world, zone)
+    cells = sum(len(row.values) for rows in page.tables.values() for row in rows)
+    numbers = len(page.counters) + len(page.ever) + cells
+    found.compare(f"{what}: numbers in words", len(page.said), numbers)
     wrong = [(value, words) for value, words in page.said if not is_said(value, words)]
     found.compare(f"{what}: words", wrong, [])
     return found
