@@ -247,7 +247,9 @@ def _compare_expiries(
     true: dict[object, dict[str, int]] = {}
     for link in world.truth.links:
         day = link.ends_at.astimezone(zone).date()
-        if world.truth.standing(link, world.now) == "open" and day < today + timedelta(days=30):
+        # One that is exhausted holds its bytes until then, too.
+        is_due = world.truth.standing(link, world.now) in ("open", "exhausted")
+        if is_due and not link.is_gone and day < today + timedelta(days=30):
             sums = true.setdefault(day, {"Links": 0, "Freed": 0})
             sums["Links"] += 1
             sums["Freed"] += sum(file.size for file in link.files)

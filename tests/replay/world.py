@@ -107,8 +107,8 @@ class World:
             theirs = [each for each in links if owner in (None, each.owner)]
             sizes = [file.size for each in theirs for file in each.files]
             held[owner] = {"Stored": sum(sizes), "Links": len(theirs), "Files": len(sizes)}
-        is_open = [self.truth.standing(each, self.now) == "open" for each in links]
-        held[None]["Links"] = sum(is_open)
+        is_revoked = [each.revoked_at is not None for each in links]
+        held[None]["Links"] -= sum(is_revoked)
 
     def run(self, *arguments: str) -> str:
         """Run a command on the instance, at the same instant."""
