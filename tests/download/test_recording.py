@@ -52,7 +52,7 @@ def test_pages_are_counted_that_people_open(any_database_app: Flask):
     assert numbers(app, sent) == Counts(opened=1, bots=1, **MADE)
     with app.app_context():
         roll_up(utcnow())
-        shares = break_down(subject(sent), "referrer", utcnow() - DAY, utcnow() + DAY, limit=9)
+        shares = break_down(subject(sent), utcnow() - DAY, utcnow() + DAY, limit=9)["referrer"]
     assert numbers(app, sent) == Counts(opened=1, bots=1, **MADE)
     assert [(each.value, each.opened) for each in shares] == [("news.example.com", 1)]
 
@@ -124,7 +124,7 @@ def test_what_a_client_says_of_itself_breaks_nothing(any_database_app: Flask, he
     asked.append(fetch(shell(app), sent.file(), headers=headers))
     with app.app_context():
         roll_up(utcnow())
-        families = break_down(subject(sent), "family", utcnow() - DAY, utcnow() + DAY, limit=9)
+        families = break_down(subject(sent), utcnow() - DAY, utcnow() + DAY, limit=9)["family"]
 
     assert [each.status_code for each in asked] == [200, 200]
     assert {each.value for each in families} <= {"Other", "curl", "Firefox"}

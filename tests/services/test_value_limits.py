@@ -53,7 +53,7 @@ def sites(prefix: str, number: int) -> list[str]:
 def opened_by(
     subject: Subject, since: datetime = SINCE, until: datetime = UNTIL, kind: str = "referrer"
 ) -> dict[str, int]:
-    shares = break_down(subject, kind, since, until, limit=9999)
+    shares = break_down(subject, since, until, limit=9999)[kind]
     return {share.value: share.opened for share in shares}
 
 
@@ -135,7 +135,7 @@ def test_what_downloads_say_is_bounded_too(link: LinkRecord):
     begin(link, replace(BOB, origin=Origin("curl", None, None, "late.example")))
     end_slots(NOW + 2 * DAY)
 
-    shares = break_down(Subject(TallyScope.LINK, link.id), "referrer", SINCE, UNTIL, limit=999)
+    shares = break_down(Subject(TallyScope.LINK, link.id), SINCE, UNTIL, limit=999)["referrer"]
     assert [share.value for share in shares if share.downloads] == ["Other"]
     assert len(shares) == 101
 
