@@ -143,7 +143,7 @@ def once_found(site: Site, act: Callable[[], object]) -> Iterator[None]:
             act()
 
     def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("SELECT dispatch.id") and not threads:
+        if statement.startswith("SELECT min(dispatch.id)") and not threads:
             threads.append(threading.Thread(target=run))
             threads[0].start()
             threads[0].join(30)
