@@ -340,7 +340,7 @@ def test_too_many_files_are_said_before_they_are_sent(
 
     drop(page, [folder])
 
-    expect(page.locator("[data-total]")).to_contain_text("5,000 files")
+    expect(page.locator("[data-total]")).to_contain_text("5,000 files", timeout=30_000)
     expect(page.locator("[data-warning]")).to_contain_text("at most 1,000 files")
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("[data-warning]")).to_be_focused()
