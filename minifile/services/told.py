@@ -10,6 +10,7 @@ from sqlalchemy import select
 from minifile.extensions import db, release_connection
 from minifile.identity import UserRole
 from minifile.models import Link, Notification, Subscription, User
+from minifile.services.daily_mails import DIGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class ToldRecord:
 
     user_id: int
     email: str | None
-    """None also where the user is disabled, or no admin any more and it is about a report."""
+    """None also where the user is disabled, or no admin any more and it is about reports alone."""
     kind: str
     at: datetime
     payload: Mapping[str, Any]
@@ -40,18 +41,27 @@ def read_told(notification_id: int) -> ToldRecord | None:
     if found is None:
         return None
     row, email, disabled_at, role, code = found
-    may_know = row.kind != "report" or role == UserRole.ADMIN
+    payload = row.payload
+    if row.kind == DIGEST:
+        events = [event for event in payload["events"] if may_know(event["kind"], role)]
+        payload = {"events": events}
+    is_for_them = disabled_at is None and may_know(row.kind, role) and payload != {"events": []}
     record = ToldRecord(
         user_id=row.user_id,
-        email=email if disabled_at is None and may_know else None,
+        email=email if is_for_them else None,
         kind=row.kind,
         at=row.at,
-        payload=row.payload,
+        payload=payload,
         code=code,
         chosen_link_id=_chosen_link(row),
     )
     release_connection()
     return record
+
+
+def may_know(kind: str, role: str) -> bool:
+    """Say whether one of this role is to hear of it: what it was told for may have ended since."""
+    return kind != "report" or role == UserRole.ADMIN
 
 
 def codes_of(user_id: int, link_ids: list[int]) -> dict[int, str]:

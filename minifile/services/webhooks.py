@@ -23,7 +23,7 @@ from minifile.policy.destinations import Network, check_host, read_destination
 from minifile.services.dispatching import Answer, Claimed, Outcome
 from minifile.services.notifications import PENDING, target_of
 from minifile.services.posting import PATIENCE, PostFailed, post
-from minifile.services.told import codes_of
+from minifile.services.told import codes_of, may_know
 from minifile.services.users import lock_user
 
 MAX_WEBHOOKS = 10
@@ -141,7 +141,7 @@ def send_to_webhook(claimed: Claimed, sending: Sending, *, now: datetime) -> Ans
     """
     found = _read(claimed)
     if found is None:
-        return Answer(Outcome.REFUSED, "the webhook is disabled")
+        return Answer(Outcome.REFUSED, "it is not to be told any more")
     webhook, notification = found
     body = _body(notification, sending.public_url)
     headers = _headers(webhook.secret, notification, body, sending.agent, now)
@@ -161,20 +161,22 @@ def send_to_webhook(claimed: Claimed, sending: Sending, *, now: datetime) -> Ans
 
 def _read(claimed: Claimed) -> tuple[Webhook, Notification] | None:
     """Return both rows, read and let go of; None where nothing is to be sent any more."""
-    webhook = db.session.scalar(
-        select(Webhook)
+    found = db.session.execute(
+        select(Webhook, User.role)
         .join(User, User.id == Webhook.user_id)
         .where(
             Webhook.id == claimed.webhook_id,
             Webhook.disabled_at.is_(None),
             User.disabled_at.is_(None),
         )
-    )
+    ).first()
     notification = db.session.get(Notification, claimed.notification_id)
     # No connection is held while somebody is waited for.
     db.session.expunge_all()
     release_connection()
-    return None if webhook is None or notification is None else (webhook, notification)
+    if found is None or notification is None or not may_know(notification.kind, found[1]):
+        return None
+    return found[0], notification
 
 
 def _body(notification: Notification, public_url: str | None) -> bytes:

@@ -17,17 +17,18 @@ from minifile.identity import UserRole
 from minifile.models import Dispatch, User
 from minifile.services import dispatching
 from minifile.services.choices import switch_mails_off
+from minifile.services.daily_mails import gather_daily_mails
 from minifile.services.dispatching import delete_old_notifications, redeliver
-from minifile.services.notifications import notify
+from minifile.services.notifications import MAIL_DAILY, notify
 from minifile.services.pacing import unhurried_transaction
 from minifile.services.statements import driver_of
 from minifile.services.told import read_told
 
 
-def happen(kind: str, link_id: int | None = None) -> None:
+def happen(kind: str, link_id: int | None = None, key: str = "a") -> None:
     with write_transaction() as session:
         notify(
-            driver_of(session), kind=kind, key="a", user_id=1, link_id=link_id,
+            driver_of(session), kind=kind, key=key, user_id=1, link_id=link_id,
             payload={}, now=NOW,
         )  # fmt: skip
 
@@ -72,17 +73,57 @@ def test_who_switches_a_link_off_keeps_what_is_wanted_of_all(everywhere: Flask, 
     assert count_dispatches() == int(is_of_all)
 
 
-def test_who_is_no_admin_any_more_gets_no_mail_about_reports(everywhere: Flask):
-    root = make_user(everywhere, email="root@example.org", role=UserRole.ADMIN)
-    ask_to_hear(root.id, "report")
-    happen("report")
-    before = read_told(1)
+def demote_all() -> None:
     with write_transaction() as session:
         session.execute(update(User).values(role=UserRole.USER.value))
 
-    after = read_told(1)
 
-    assert before is not None
-    assert before.email == "root@example.org"
-    assert after is not None
-    assert after.email is None
+def make_admin(app: Flask, digest: str = "") -> int:
+    root = make_user(app, email="root@example.org", role=UserRole.ADMIN)
+    with write_transaction() as session:
+        session.execute(update(User).values(digest=digest))
+    return root.id
+
+
+def email_of(notification_id: int) -> str | None:
+    told = read_told(notification_id)
+    assert told is not None
+    return told.email
+
+
+def test_who_is_no_admin_any_more_gets_no_mail_about_reports(everywhere: Flask):
+    ask_to_hear(make_admin(everywhere), "report")
+    happen("report")
+    before = email_of(1)
+
+    demote_all()
+
+    assert (before, email_of(1)) == ("root@example.org", None)
+
+
+def test_the_mail_of_the_day_tells_of_reports_only_an_admin(everywhere: Flask):
+    root = make_admin(everywhere, digest=MAIL_DAILY)
+    ask_to_hear(root, "report")
+    happen("report")
+    assert gather_daily_mails(now=NOW + DAY) == 1
+    before = email_of(2)
+
+    demote_all()
+
+    assert (before, email_of(2)) == ("root@example.org", None)
+
+
+def test_of_a_mail_of_the_day_the_rest_stays_for_who_is_no_admin_any_more(everywhere: Flask):
+    root = make_admin(everywhere, digest=MAIL_DAILY)
+    ask_to_hear(root, "report")
+    ask_to_hear(root, "download")
+    happen("report")
+    happen("download", key="b")
+    gather_daily_mails(now=NOW + DAY)
+
+    demote_all()
+
+    told = read_told(3)
+    assert told is not None
+    assert [each["kind"] for each in told.payload["events"]] == ["download"]
+    assert told.email == "root@example.org"

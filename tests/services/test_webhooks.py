@@ -16,9 +16,12 @@ from conftest import NOW
 from flask import Flask
 from people import make_user
 from services.telling import ask_to_hear
+from sqlalchemy import update
 
 from minifile.errors import BadOption, Conflict, NotFound
 from minifile.extensions import db, write_transaction
+from minifile.identity import UserRole
+from minifile.models import User
 from minifile.services.dispatch_log import list_dispatches
 from minifile.services.dispatching import CLAIMED_FOR, claim_due, redeliver
 from minifile.services.notifications import notify
@@ -232,8 +235,23 @@ def test_nothing_is_sent_to_a_disabled_webhook(site: Site):
     happen("c")
     send_due(NOW + MINUTE)
 
-    assert waits == [("failed", 1, "the webhook is disabled")]
+    assert waits == [("failed", 1, "it is not to be told any more")]
     assert site.receiver.names == ["c"]
+
+
+@pytest.mark.parametrize("role", list(UserRole))
+def test_only_an_admin_is_told_of_reports(site: Site, role: UserRole):
+    ask_to_hear(1, "report", webhook_id=site.webhook_id)
+    with write_transaction() as session:
+        session.execute(update(User).values(role=role.value))
+        notify(
+            driver_of(session), kind="report", key="report", user_id=1, link_id=None,
+            payload={}, now=NOW,
+        )  # fmt: skip
+
+    send_due()
+
+    assert len(site.receiver.got) == (role is UserRole.ADMIN)
 
 
 def test_an_address_that_is_not_allowed_any_more_is_not_posted_to(
