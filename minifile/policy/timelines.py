@@ -58,6 +58,11 @@ def day_of(quarter: int) -> int:
     return quarter - quarter % QUARTERS_A_DAY
 
 
+def nearest_day(quarter: int) -> int:
+    """Return the first quarter of the day (UTC) whose beginning is the nearest to a quarter."""
+    return day_of(quarter + QUARTERS_A_DAY // 2)
+
+
 def month_of(quarter: int) -> int:
     """Return the first quarter of a quarter's month (UTC)."""
     day = instant(quarter).day
@@ -103,9 +108,8 @@ def edges(since: datetime, until: datetime, step: Step, zone: ZoneInfo) -> list[
     return [each.astimezone(UTC) for each in found]
 
 
-def runs(edges: Sequence[datetime]) -> Iterator[tuple[int, int, int]]:
+def runs(quarters: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     """Yield first quarter, width in quarters and count of steps in a row that are equally long."""
-    quarters = [quarter(edge) for edge in edges]
     widths = [stop - first for first, stop in pairwise(quarters)]
     at = 0
     while at < len(widths):

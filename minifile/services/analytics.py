@@ -2,29 +2,28 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, false, func, select, union_all
+from sqlalchemy import ColumnElement, Subquery, and_, false, func, select, union_all
 
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import Breakdown, Tally
-from minifile.policy.timelines import TallyStep, instant, pieces, quarter, runs
+from minifile.policy.timelines import (
+    QUARTERS_A_DAY,
+    TallyStep,
+    day_of,
+    instant,
+    nearest_day,
+    pieces,
+    quarter,
+    runs,
+)
 from minifile.services.counts import COUNTERS, Counts, Share, Subject
 from minifile.services.pending import pending_counts, pending_shares
 from minifile.services.tallies import KINDS
-
-
-def count(subject: Subject, since: datetime, until: datetime, *, now: datetime) -> Counts:
-    """Return the counters of a subject from `since` up to `until`, which begin quarters."""
-    read_as_one()
-    first, stop = quarter(since), quarter(until)
-    rows = rows_within(Tally, COUNTERS, _is_of(Tally, subject), first, stop)
-    row = db.session.execute(select(*sum_columns(rows.c))).one()
-    pending = pending_counts(subject, now=now)
-    release_connection()
-    return _add_up([Counts(*map(int, row)), *_of_quarters(pending, first, stop)])
 
 
 def timeline(subject: Subject, edges: Sequence[datetime], *, now: datetime) -> list[Counts]:
@@ -54,24 +53,77 @@ def timeline_and_all(
 def _by_step(
     subject: Subject, edges: Sequence[datetime], pending: dict[int, Counts]
 ) -> list[Counts]:
-    found: dict[int, Counts] = defaultdict(Counts)
     steps = [quarter(edge) for edge in edges]
-    number = {first: at for at, first in enumerate(steps[:-1])}
-    for first, width, length in runs(edges):
-        step = (Tally.at - first) // width
-        query = (
-            select(step.label("number"), *sum_columns(Tally.__table__.c))
-            .where(*_is_of(Tally, subject), Tally.step == TallyStep.QUARTER)
-            .where(Tally.at >= first, Tally.at < first + width * length)
-            .group_by("number")
-        )
-        for at, *sums in db.session.execute(query):
-            found[number[first] + int(at)] += Counts(*map(int, sums))
+    shortest = min((stop - first for first, stop in pairwise(steps)), default=0)
+    found = (_of_days if shortest > QUARTERS_A_DAY // 2 else _of_quarters)(subject, steps)
     for at, counts in pending.items():
         place = _place(steps, at)
         if place is not None:
             found[place] += counts
-    return [found[at] for at in range(len(edges) - 1)]
+    return found
+
+
+def _of_quarters(subject: Subject, steps: Sequence[int]) -> list[Counts]:
+    """Add up the quarters of each step."""
+    found = [Counts() for _ in pairwise(steps)]
+    number = {first: at for at, first in enumerate(steps)}
+    for first, width, length in runs(steps):
+        is_within = (Tally.at >= first) & (Tally.at < first + width * length)
+        rows = _sums(subject, TallyStep.QUARTER, (Tally.at - first) // width, is_within)
+        for at, counts in rows.items():
+            found[number[first] + at] = counts
+    return found
+
+
+def _of_days(subject: Subject, steps: Sequence[int]) -> list[Counts]:
+    """Add up days, and move what lies between the edge of a step and the nearest day's beginning.
+
+    So a year in Berlin is 365 days and four or eight quarters beside each midnight, not 35,000.
+    """
+    found = [Counts() for _ in pairwise(steps)]
+    days = [nearest_day(edge) for edge in steps]
+    is_within = (Tally.at >= days[0]) & (Tally.at < days[-1])
+    for at, counts in _sums(subject, TallyStep.DAY, Tally.at, is_within).items():
+        found[bisect_right(days, at) - 1] += counts
+    for number, moved in _beside_midnight(subject, steps):
+        # Forward to the step before the edge, or back to the one behind it.
+        if number > 0:
+            found[number - 1] += moved
+        if number < len(found):
+            found[number] -= moved
+    return found
+
+
+def _beside_midnight(subject: Subject, steps: Sequence[int]) -> Iterator[tuple[int, Counts]]:
+    """Yield the number of each edge, and what lies from the nearest day's beginning up to it.
+
+    Of an edge before that beginning it is what lies between them, taken off.
+    """
+    of_day = Tally.at % QUARTERS_A_DAY
+    # Two of a zone that changes its clock: one query for each.
+    for time in {edge % QUARTERS_A_DAY for edge in steps} - {0}:
+        numbers = {day_of(at): number for number, at in enumerate(steps) if at - day_of(at) == time}
+        is_after = nearest_day(time) == 0
+        is_between = and_(
+            Tally.at >= min(numbers),
+            Tally.at < max(numbers) + QUARTERS_A_DAY,
+            of_day < time if is_after else of_day >= time,
+            (Tally.at - of_day).in_(numbers),
+        )
+        rows = _sums(subject, TallyStep.QUARTER, Tally.at - of_day, is_between)
+        for day, moved in rows.items():
+            yield numbers[day], moved if is_after else Counts() - moved
+
+
+def _sums(
+    subject: Subject, step: TallyStep, group: Any, is_within: ColumnElement[bool]
+) -> dict[int, Counts]:
+    query = (
+        select(group.label("place"), *sum_columns(Tally.__table__.c))
+        .where(*_is_of(Tally, subject), Tally.step == step.value, is_within)
+        .group_by("place")
+    )
+    return {int(at): Counts(*map(int, sums)) for at, *sums in db.session.execute(query)}
 
 
 def break_down(
@@ -114,14 +166,25 @@ def extent(subject: Subject, *, now: datetime) -> tuple[datetime, datetime]:
     Of a subject without numbers it is this quarter.
     """
     read_as_one()
-    query = select(func.min(Tally.at), func.max(Tally.at)).where(
-        *_is_of(Tally, subject), Tally.step == TallyStep.QUARTER
-    )
-    kept = db.session.execute(query).one()
-    quarters = [*pending_counts(subject, now=now), *(int(at) for at in kept if at is not None)]
+    quarters = [*pending_counts(subject, now=now), *_kept_extent(subject)]
     release_connection()
     first, last = min([*quarters, quarter(now)]), max([*quarters, quarter(now)])
     return instant(first), instant(last + 1)
+
+
+def _kept_extent(subject: Subject) -> list[int]:
+    """Return the first and the last quarter in the tallies, or the first day if it is older."""
+    quarters, days = (_first_and_last(subject, step) for step in (TallyStep.QUARTER, TallyStep.DAY))
+    # Of an account, and of all, single quarters do not stay for good.
+    has_older_days = bool(days) and (not quarters or days[0] < day_of(quarters[0]))
+    return [days[0], *quarters] if has_older_days else quarters
+
+
+def _first_and_last(subject: Subject, step: TallyStep) -> list[int]:
+    query = select(func.min(Tally.at), func.max(Tally.at)).where(
+        *_is_of(Tally, subject), Tally.step == step.value
+    )
+    return [int(at) for at in db.session.execute(query).one() if at is not None]
 
 
 def sum_columns(rows: Any, counters: Sequence[str] = COUNTERS) -> list[Any]:
@@ -151,10 +214,6 @@ def rows_within(
         for piece in pieces(first, stop)
     ]
     return union_all(*(stretches or [rows.where(false())])).subquery()
-
-
-def _of_quarters(pending: dict[int, Counts], first: int, stop: int) -> Iterable[Counts]:
-    return (counts for at, counts in pending.items() if first <= at < stop)
 
 
 def _add_up(counts: Iterable[Counts]) -> Counts:

@@ -98,6 +98,9 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, name) + getattr(other, name) for name in _FIELDS))
 
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, name) - getattr(other, name) for name in _FIELDS))
+
 
 _FIELDS = tuple(field.name for field in fields(Counts))
 # What is kept in tallies: nothing of a moment.

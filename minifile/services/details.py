@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 
 from minifile.extensions import db, release_connection
 from minifile.models import Delivery, File, Link, Slot, User
@@ -17,6 +17,21 @@ from minifile.values import DeliveryState, Origin
 
 # What an export reads at once; finding a page costs as much as it holds.
 _AT_ONCE = 2000
+_DETAILS = (
+    select(
+        *(Delivery.id, Delivery.slot_id, Delivery.started_at, Delivery.completed_at),
+        *(Delivery.in_flight, Delivery.in_flight_until, Delivery.handed_over_at),
+        *(File.filename, File.size_bytes),
+        *(Delivery.bytes_arrived, Delivery.bytes_sent, Delivery.resumes),
+        func.coalesce(Link.recipient, User.name).label("who"),
+        *(Slot.family, Slot.system, Slot.country, Slot.referrer, Slot.address),
+    )
+    .join(File, File.id == Delivery.file_id)
+    .join(Slot, Slot.id == Delivery.slot_id)
+    .join(Link, Link.id == Slot.link_id)
+    .outerjoin(User, User.id == Slot.user_id)
+    .order_by(Delivery.id.desc())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +69,23 @@ def list_deliveries(
 ) -> list[DeliveryDetail]:
     """Return deliveries of a link and its child links that began in this time, the newest first.
 
+    They are those of its files, which are their child links' too.
+
     `file_id` leaves out all other files; `before_id` is the id of the last one on the page before.
     """
-    query = _details(link_id)
+    files = select(File.id).where(File.link_id == link_id)
+    wanted = select(Delivery.id).where(Delivery.file_id.in_(files), IS_BEGUN)
     if file_id is not None:
-        query = query.where(Delivery.file_id == file_id)
+        wanted = wanted.where(Delivery.file_id == file_id)
     if since is not None:
-        query = query.where(Delivery.started_at >= since)
+        wanted = wanted.where(Delivery.started_at >= since)
     if until is not None:
-        query = query.where(Delivery.started_at < until)
+        wanted = wanted.where(Delivery.started_at < until)
     if before_id is not None:
-        query = query.where(Delivery.id < before_id)
-    rows = db.session.execute(query.limit(limit)).all()
+        wanted = wanted.where(Delivery.id < before_id)
+    wanted = wanted.order_by(Delivery.id.desc()).limit(limit)
+    # Who they were is looked up for these alone, not for all of which they are the newest.
+    rows = db.session.execute(_DETAILS.where(Delivery.id.in_(wanted))).all()
     release_connection()
     return [_detail(row, now) for row in rows]
 
@@ -86,27 +106,6 @@ def iterate_deliveries(
     ):  # fmt: skip
         yield from page
         before_id = page[-1].id
-
-
-def _details(link_id: int) -> Select[*tuple[Any, ...]]:
-    """Select deliveries of a link's files, which are those of its child links too."""
-    files = select(File.id).where(File.link_id == link_id)
-    return (
-        select(
-            *(Delivery.id, Delivery.slot_id, Delivery.started_at, Delivery.completed_at),
-            *(Delivery.in_flight, Delivery.in_flight_until, Delivery.handed_over_at),
-            *(File.filename, File.size_bytes),
-            *(Delivery.bytes_arrived, Delivery.bytes_sent, Delivery.resumes),
-            func.coalesce(Link.recipient, User.name).label("who"),
-            *(Slot.family, Slot.system, Slot.country, Slot.referrer, Slot.address),
-        )
-        .join(File, File.id == Delivery.file_id)
-        .join(Slot, Slot.id == Delivery.slot_id)
-        .join(Link, Link.id == Slot.link_id)
-        .outerjoin(User, User.id == Slot.user_id)
-        .where(Delivery.file_id.in_(files), IS_BEGUN)
-        .order_by(Delivery.id.desc())
-    )
 
 
 def _detail(row: Any, now: datetime) -> DeliveryDetail:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -74,7 +74,7 @@ def pending_shares(subject: Subject, first: int, stop: int) -> Iterator[tuple[st
         return
     began, came = quarter_of(Slot.started_at), quarter_of(Visit.at)
     for table, wanted, is_opened in (
-        (Slot, (_IS_OPEN, began >= first, began < stop), 0),
+        (Slot, (_is_open(subject), began >= first, began < stop), 0),
         (Visit, (Visit.kind == VisitKind.OPENED, came >= first, came < stop), 1),
     ):
         columns = [getattr(table, kind) for kind in KINDS]
@@ -92,6 +92,18 @@ def pending_shares(subject: Subject, first: int, stop: int) -> Iterator[tuple[st
 
 # The second half says it as the index of slots by link and client has it.
 _IS_OPEN = and_(Slot.ended_at.is_(None), Slot.client.is_not(None))
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _is_open(subject: Subject) -> ColumnElement[bool]:
+    """Ask of slots of a subject's links whether they are open.
+
+    For all links it is said so that SQLite goes by the index of open slots: it would go through
+    all deliveries that are kept, and look up the slot of each.
+    """
+    if subject.scope is TallyScope.ALL:
+        return and_(Slot.ends_at > _LONG_AGO, _IS_OPEN)
+    return _IS_OPEN
 
 
 def _is_of(subject: Subject) -> ColumnElement[bool]:
@@ -120,7 +132,7 @@ def _slot_query(subject: Subject, now: datetime, by: Any) -> Select[Any]:
         select(func.count().label("downloads"), *_sums(columns))
         .select_from(Slot)
         .join(Link, Link.id == Slot.link_id)
-        .where(_is_of(subject), _IS_OPEN)
+        .where(_is_of(subject), _is_open(subject))
     )
     return _grouped(query, quarter_of(Slot.started_at), by)
 
@@ -141,7 +153,7 @@ def _delivery_query(subject: Subject, now: datetime, by: Any) -> Select[Any]:
         .join(Link, Link.id == Slot.link_id)
         .join(Delivery, Delivery.slot_id == Slot.id)
         .join(File, File.id == Delivery.file_id)
-        .where(_is_of(subject), _IS_OPEN, IS_BEGUN, _is_file(subject))
+        .where(_is_of(subject), _is_open(subject), IS_BEGUN, _is_file(subject))
     )
     return _grouped(query, quarter_of(Delivery.started_at), by)
 

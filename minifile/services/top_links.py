@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import File, Link, Tally
@@ -40,11 +39,10 @@ def top_links(
         if first <= at < stop:
             pending[link_id] += counts
     # Whatever else is among the best has something pending.
-    found = _read_fetched(_fetched_by_link(owner_id, first, stop, limit=limit))
-    others = sorted(pending.keys() - found.keys())
-    for at in range(0, len(others), _AT_ONCE):
-        page = others[at : at + _AT_ONCE]
-        found |= _read_fetched(_fetched_by_link(owner_id, first, stop, links=page))
+    links = sorted({*_most_downloaded(owner_id, first, stop, limit), *pending})
+    found: dict[int, Counts] = {}
+    for at in range(0, len(links), _AT_ONCE):
+        found |= _read_fetched(links[at : at + _AT_ONCE], first, stop)
     for link_id, counts in pending.items():
         found[link_id] = found.get(link_id, Counts()) + counts
     had = [link_id for link_id, counts in found.items() if counts.downloads]
@@ -54,26 +52,22 @@ def top_links(
     return [TopLink(each, *named[each], found[each]) for each in best if each in named]
 
 
-def _fetched_by_link(
-    owner_id: int | None,
-    first: int,
-    stop: int,
-    *,
-    links: Sequence[int] | None = None,
-    limit: int | None = None,
-) -> Select[Any]:
-    """Select what was fetched of some links, or of as many as have the most downloads."""
+def _most_downloaded(owner_id: int | None, first: int, stop: int, limit: int) -> Sequence[int]:
+    """Return the links that the tallies have the most downloads of."""
     wanted = [Tally.scope == TallyScope.LINK.value]
-    if links is not None:
-        wanted.append(Tally.subject_id.in_(links))
-    rows = rows_within(Tally, ("subject_id", *FETCHED), wanted, first, stop).c
-    query = select(rows.subject_id, *sum_columns(rows, FETCHED)).group_by(rows.subject_id)
+    rows = rows_within(Tally, ("subject_id", "downloads"), wanted, first, stop).c
+    query = select(rows.subject_id).group_by(rows.subject_id)
     if owner_id is not None:
         query = query.join(Link, Link.id == rows.subject_id).where(Link.owner_id == owner_id)
-    return query.order_by(func.sum(rows.downloads).desc(), rows.subject_id.desc()).limit(limit)
+    most = query.order_by(func.sum(rows.downloads).desc(), rows.subject_id.desc()).limit(limit)
+    return db.session.scalars(most).all()
 
 
-def _read_fetched(query: Select[Any]) -> dict[int, Counts]:
+def _read_fetched(links: Sequence[int], first: int, stop: int) -> dict[int, Counts]:
+    """Return what the tallies have of some links."""
+    wanted = [Tally.scope == TallyScope.LINK.value, Tally.subject_id.in_(links)]
+    rows = rows_within(Tally, ("subject_id", *FETCHED), wanted, first, stop).c
+    query = select(rows.subject_id, *sum_columns(rows, FETCHED)).group_by(rows.subject_id)
     return {
         link_id: Counts(**dict(zip(FETCHED, map(int, sums), strict=True)))
         for link_id, *sums in db.session.execute(query)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from cast import Sent, fetch, send, stored_link
 from conftest import FIREFOX, browser, shell
+from counting import count
 from flask import Flask
 from people import make_user, signed_in
 
@@ -18,7 +19,6 @@ from minifile.analytics.exports import Cell, Table, send_table
 from minifile.errors import NotFound
 from minifile.extensions import db
 from minifile.identity import UserRole
-from minifile.services.analytics import count
 from minifile.services.counts import COUNTERS, EVERYTHING, Counts, Subject, TallyScope
 from minifile.services.periods import Period, Step
 from minifile.services.rollup import roll_up

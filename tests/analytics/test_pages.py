@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cast import Sent, as_sent, change_row, fetch, form, send, stored_link
 from conftest import FIREFOX, browser, shell
+from counting import count
 from flask import Flask
 from flask.testing import FlaskClient
 from people import make_user, signed_in, with_token
@@ -17,7 +18,6 @@ from werkzeug.test import TestResponse
 from minifile.extensions import db
 from minifile.identity import Scope, UserRole
 from minifile.models import UsageSample
-from minifile.services.analytics import count
 from minifile.services.counts import Counts, Subject, TallyScope
 from minifile.services.history import sample_usage
 from minifile.services.instance_numbers import free_bytes_of

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cast import SLACKBOT, Sent, change_row, fetch, press, send
 from conftest import FIREFOX, browser, shell
+from counting import count
 from flask import Flask
 from sqlalchemy import select
 
 from minifile.extensions import db
 from minifile.models import Link, Slot, Visit
-from minifile.services.analytics import break_down, count
+from minifile.services.analytics import break_down
 from minifile.services.counts import Counts, Subject, TallyScope
 from minifile.services.details import list_deliveries
 from minifile.services.rollup import roll_up

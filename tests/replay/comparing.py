@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from counting import count
 from flask import Flask
 from replay.day import END, START
 from replay.truth import COUNTERS, TrueDelivery, TrueSlot, Truth
@@ -140,7 +141,7 @@ def counters_of(counts: Any) -> dict[str, int]:
 def _compare_counts(
     world: World, found: Differences, scope: str, subject: int, since: datetime, until: datetime
 ) -> None:
-    counts = analytics.count(_subject(scope, subject), since, until, now=world.now)
+    counts = count(_subject(scope, subject), since, until, now=world.now)
     true = world.truth.count(scope, subject, since, until)
     what = f"{scope} {subject} from {since:%d %H:%M} to {until:%d %H:%M}"
     _compare_counters(found, what, counters_of(counts), true)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import shell
+from counting import count
 from flask import Flask
 from flask.testing import FlaskClient
 from people import make_user, with_token
@@ -83,11 +84,10 @@ def test_questions_are_answered_at_once_with_a_million_deliveries(
             ("user", Subject(TallyScope.USER, owner)),
             ("all", EVERYTHING),
         ):
-            counts = analytics.count(subject, since, until, now=NOW)
+            counts = count(subject, since, until, now=NOW)
             expected = DELIVERIES // 2 if name in ("link", "file") else DELIVERIES
             assert counts.deliveries == expected
             for what, ask in (
-                ("count", lambda s=subject: analytics.count(s, since, until, now=NOW)),
                 ("days", lambda s=subject: analytics.timeline(s, days, now=NOW)),
                 ("hours", lambda s=subject: analytics.timeline(s, hours, now=NOW)),
                 ("families", lambda s=subject: _by_family(s)),

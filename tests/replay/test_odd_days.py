@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import dispose
+from counting import count
 from flask import Flask
 from replay.comparing import UNTIL, counters_of, label
 from replay.day import END, START
@@ -78,7 +79,7 @@ def test_clocks_that_go_back_and_visitors_who_lie_are_counted_and_shown_safely(
         _compare(world, app, link)
         with app.app_context():
             subject = Subject(TallyScope.LINK, quiet.id)
-            counts = analytics.count(subject, *FOREVER, now=after)
+            counts = count(subject, *FOREVER, now=after)
             assert counts == Counts(links=1, files=1, bytes_received=10)
             assert list_deliveries(quiet.id, limit=10, now=after) == []
             db.session.remove()

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from counting import count
 from flask import Flask
 from services.making import (
     BOB,
@@ -20,7 +21,7 @@ from sqlalchemy import func, select
 from minifile.extensions import db, read_as_one
 from minifile.models import Delivery, SeenClient, Slot, Visit
 from minifile.policy.counting import FileSpan
-from minifile.services.analytics import break_down, count, timeline
+from minifile.services.analytics import break_down, timeline
 from minifile.services.counts import EVERYTHING, Counts, Subject, TallyScope
 from minifile.services.forgetting import forget
 from minifile.services.link_files import remove_file

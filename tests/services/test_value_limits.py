@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import NOW
+from counting import count
 from flask import Flask
 from people import make_user
 from services.making import BOB, DAY, at_once, begin, make_link
@@ -15,7 +16,7 @@ from sqlalchemy import event, func, select, update
 from minifile.extensions import db, write_transaction
 from minifile.models import Breakdown, Link
 from minifile.policy.timelines import TallyStep
-from minifile.services.analytics import break_down, count
+from minifile.services.analytics import break_down
 from minifile.services.counts import EVERYTHING, Subject, TallyScope
 from minifile.services.pacing import ROWS
 from minifile.services.rollup import end_slots, roll_up
