@@ -4,10 +4,20 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, false, func, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Subquery,
+    and_,
+    cast,
+    false,
+    func,
+    select,
+    union_all,
+)
 
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import Breakdown, Tally
@@ -100,9 +110,11 @@ def _beside_midnight(subject: Subject, steps: Sequence[int]) -> Iterator[tuple[i
     Of an edge before that beginning it is what lies between them, taken off.
     """
     of_day = Tally.at % QUARTERS_A_DAY
-    # Two of a zone that changes its clock: one query for each.
-    for time in {edge % QUARTERS_A_DAY for edge in steps} - {0}:
-        numbers = {day_of(at): number for number, at in enumerate(steps) if at - day_of(at) == time}
+    # Where a zone changes its clock another question begins.
+    for time, run in groupby(enumerate(steps), lambda each: each[1] % QUARTERS_A_DAY):
+        if time == 0:
+            continue
+        numbers = {day_of(edge): number for number, edge in run}
         is_after = nearest_day(time) == 0
         is_between = and_(
             Tally.at >= min(numbers),
@@ -189,7 +201,8 @@ def _first_and_last(subject: Subject, step: TallyStep) -> list[int]:
 
 def sum_columns(rows: Any, counters: Sequence[str] = COUNTERS) -> list[Any]:
     """Return the sum of each counter, as columns of a query about rows of tallies."""
-    return [func.coalesce(func.sum(rows[name]), 0) for name in counters]
+    # What PostgreSQL adds up is a decimal number, and takes long to read.
+    return [cast(func.coalesce(func.sum(rows[name]), 0), BigInteger) for name in counters]
 
 
 def _is_of(table: type[Tally] | type[Breakdown], subject: Subject) -> list[ColumnElement[bool]]:
