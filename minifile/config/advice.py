@@ -22,6 +22,7 @@ _EXTRAS = {
     "redis": "redis",
     "oidc": "authlib",
     "metrics": "prometheus_client",
+    "analytics": "ua_parser",
     "preview": "nh3",
 }
 
