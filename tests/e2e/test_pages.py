@@ -42,17 +42,24 @@ LOOK_AT_PAGE = """() => Object.entries({
     "not one main heading": document.querySelectorAll("h1").length
         - document.querySelectorAll("[hidden] h1").length === 1,
 }).filter(([, holds]) => !holds).map(([fault]) => fault)"""
-# What has the focus, if nothing shows it; and whether it has had the focus before.
-UNSEEN = """() => {
-    const element = document.activeElement;
-    window.focused ??= new WeakSet();
-    const isRoundAgain = window.focused.has(element);
-    window.focused.add(element);
-    // The label of a picker shows it for its input.
-    const seen = [element, element.nextElementSibling];
-    const shows = (one) => one && getComputedStyle(one).outlineStyle !== "none";
-    const isShown = element === document.body || seen.some(shows);
-    return [isShown ? null : element.outerHTML.slice(0, 80), isRoundAgain];
+# Notes what gets the focus, and whether it has had it before; and what of it nothing showed.
+WATCH_FOCUS = """() => {
+    const had = new Set(), unseen = new Set();
+    const note = ({target}) => {
+        window.isRoundAgain ||= had.has(target);
+        had.add(target);
+        // The label of a picker shows it for its input.
+        const seen = [target, target.nextElementSibling];
+        const shows = (one) => one && getComputedStyle(one).outlineStyle !== "none";
+        if (!seen.some(shows)) unseen.add(target.outerHTML.slice(0, 80));
+    };
+    window.isRoundAgain = false;
+    document.addEventListener("focusin", note);
+    window.endWatching = () => {
+        document.removeEventListener("focusin", note);
+        document.activeElement.blur();
+        return [[...unseen].sort(), had.size];
+    };
 }"""
 
 
@@ -81,15 +88,15 @@ def test_every_page_is_accessible_and_fits(
 
 def unseen_focus(page: Page) -> list[str]:
     """Go through the page by the Tab key; return what has the focus without showing it."""
-    unseen = set()
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        element, is_round_again = page.evaluate(UNSEEN)
-        if is_round_again:
+    page.evaluate(WATCH_FOCUS)
+    for _ in range(8):
+        for _ in range(5):
+            page.keyboard.press("Tab")
+        if page.evaluate("window.isRoundAgain"):
             break
-        unseen.add(element)
-    page.evaluate("document.activeElement.blur(), delete window.focused")
-    return sorted(filter(None, unseen))
+    unseen, count = page.evaluate("window.endWatching()")
+    assert count > 0
+    return unseen
 
 
 class Documents:
