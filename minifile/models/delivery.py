@@ -25,7 +25,7 @@ class Delivery(Base):
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("slot_id", "file_id"),
-        Index("ix_delivery_file_id", "file_id"),
+        Index("ix_delivery_file_id", "file_id", "id"),
         # A late response must not find another row under the id of a deleted one.
         {"sqlite_autoincrement": True},
     )

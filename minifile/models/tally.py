@@ -27,7 +27,7 @@ def _counter() -> Mapped[int]:
 
 
 class Tally(_Place, Base):
-    """The counters of one subject in one step of time; `services/counts.Counts` says what each is."""
+    """The counters of one subject in one step; `services/counts.Counts` says what each is."""
 
     __tablename__ = "tally"
     __table_args__ = (

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 QUARTER_SECONDS = 900
 QUARTERS_A_DAY = 96
+HALF_A_DAY = QUARTERS_A_DAY // 2
 # More than a chart can show, and less than a request may cost.
 MAX_STEPS = 1500
 
@@ -60,7 +61,7 @@ def day_of(quarter: int) -> int:
 
 def nearest_day(quarter: int) -> int:
     """Return the first quarter of the day (UTC) whose beginning is the nearest to a quarter."""
-    return day_of(quarter + QUARTERS_A_DAY // 2)
+    return day_of(quarter + HALF_A_DAY)
 
 
 def month_of(quarter: int) -> int:

@@ -2,16 +2,17 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Subquery,
-    and_,
+    bindparam,
     cast,
     false,
     func,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import Breakdown, Tally
 from minifile.policy.timelines import (
-    QUARTERS_A_DAY,
+    HALF_A_DAY,
     TallyStep,
     day_of,
     instant,
@@ -34,6 +35,15 @@ from minifile.policy.timelines import (
 from minifile.services.counts import COUNTERS, Counts, Share, Subject
 from minifile.services.pending import pending_counts, pending_shares
 from minifile.services.tallies import KINDS
+
+
+def sum_columns(rows: Any, counters: Sequence[str] = COUNTERS) -> list[Any]:
+    """Return the sum of each counter, as columns of a query about rows of tallies."""
+    # What PostgreSQL adds up is a decimal number, and takes long to read.
+    return [cast(func.coalesce(func.sum(rows[name]), 0), BigInteger) for name in counters]
+
+
+_SUMS = sum_columns(Tally.__table__.c)
 
 
 def timeline(subject: Subject, edges: Sequence[datetime], *, now: datetime) -> list[Counts]:
@@ -52,9 +62,7 @@ def timeline_and_all(
     pending = pending_counts(subject, now=now)
     steps = _by_step(subject, edges, pending)
     # All is in the months, and they stay for good.
-    months = select(*sum_columns(Tally.__table__.c)).where(
-        *_is_of(Tally, subject), Tally.step == TallyStep.MONTH.value
-    )
+    months = select(*_SUMS).where(*_is_of(Tally, subject), Tally.step == TallyStep.MONTH.value)
     row = db.session.execute(months).one()
     release_connection()
     return steps, _add_up([Counts(*map(int, row)), *pending.values()])
@@ -65,7 +73,7 @@ def _by_step(
 ) -> list[Counts]:
     steps = [quarter(edge) for edge in edges]
     shortest = min((stop - first for first, stop in pairwise(steps)), default=0)
-    found = (_of_days if shortest > QUARTERS_A_DAY // 2 else _of_quarters)(subject, steps)
+    found = (_of_days if shortest > HALF_A_DAY else _of_quarters)(subject, steps)
     for at, counts in pending.items():
         place = _place(steps, at)
         if place is not None:
@@ -95,43 +103,45 @@ def _of_days(subject: Subject, steps: Sequence[int]) -> list[Counts]:
     is_within = (Tally.at >= days[0]) & (Tally.at < days[-1])
     for at, counts in _sums(subject, TallyStep.DAY, Tally.at, is_within).items():
         found[bisect_right(days, at) - 1] += counts
-    for number, moved in _beside_midnight(subject, steps):
-        # Forward to the step before the edge, or back to the one behind it.
+    moved = _beside_midnight(subject, steps, days)
+    for number, (edge, day) in enumerate(zip(steps, days, strict=True)):
+        # Behind the edge of the day it belongs to the step before; ahead of it, to the next one.
+        over = moved[day] if edge > day else Counts() - moved[day - HALF_A_DAY]
         if number > 0:
-            found[number - 1] += moved
+            found[number - 1] += over
         if number < len(found):
-            found[number] -= moved
+            found[number] -= over
     return found
 
 
-def _beside_midnight(subject: Subject, steps: Sequence[int]) -> Iterator[tuple[int, Counts]]:
-    """Yield the number of each edge, and what lies from the nearest day's beginning up to it.
+def _beside_midnight(
+    subject: Subject, steps: Sequence[int], days: Sequence[int]
+) -> Mapping[int, Counts]:
+    """Return what lies between each edge and the nearest day's beginning, by half days (UTC).
 
-    Of an edge before that beginning it is what lies between them, taken off.
+    No two edges have theirs in the same half.
     """
-    of_day = Tally.at % QUARTERS_A_DAY
-    # Where a zone changes its clock another question begins.
-    for time, run in groupby(enumerate(steps), lambda each: each[1] % QUARTERS_A_DAY):
-        if time == 0:
-            continue
-        numbers = {day_of(edge): number for number, edge in run}
-        is_after = nearest_day(time) == 0
-        is_between = and_(
-            Tally.at >= min(numbers),
-            Tally.at < max(numbers) + QUARTERS_A_DAY,
-            of_day < time if is_after else of_day >= time,
-            (Tally.at - of_day).in_(numbers),
-        )
-        rows = _sums(subject, TallyStep.QUARTER, Tally.at - of_day, is_between)
-        for day, moved in rows.items():
-            yield numbers[day], moved if is_after else Counts() - moved
+    quarters = [
+        at
+        for edge, day in zip(steps, days, strict=True)
+        for at in range(min(edge, day), max(edge, day))
+    ]
+    # Written out: parameters are limited in number, and each would be looked at.
+    listed: BindParameter[list[int]] = bindparam(
+        "quarters", quarters, expanding=True, literal_execute=True
+    )
+    found: dict[int, Counts] = defaultdict(Counts)
+    if quarters:
+        half = Tally.at - Tally.at % HALF_A_DAY
+        found |= _sums(subject, TallyStep.QUARTER, half, Tally.at.in_(listed))
+    return found
 
 
 def _sums(
     subject: Subject, step: TallyStep, group: Any, is_within: ColumnElement[bool]
 ) -> dict[int, Counts]:
     query = (
-        select(group.label("place"), *sum_columns(Tally.__table__.c))
+        select(group.label("place"), *_SUMS)
         .where(*_is_of(Tally, subject), Tally.step == step.value, is_within)
         .group_by("place")
     )
@@ -197,12 +207,6 @@ def _first_and_last(subject: Subject, step: TallyStep) -> list[int]:
         *_is_of(Tally, subject), Tally.step == step.value
     )
     return [int(at) for at in db.session.execute(query).one() if at is not None]
-
-
-def sum_columns(rows: Any, counters: Sequence[str] = COUNTERS) -> list[Any]:
-    """Return the sum of each counter, as columns of a query about rows of tallies."""
-    # What PostgreSQL adds up is a decimal number, and takes long to read.
-    return [cast(func.coalesce(func.sum(rows[name]), 0), BigInteger) for name in counters]
 
 
 def _is_of(table: type[Tally] | type[Breakdown], subject: Subject) -> list[ColumnElement[bool]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from minifile.extensions import db, release_connection
 from minifile.models import Delivery, File, Link, Slot, User
@@ -73,10 +73,7 @@ def list_deliveries(
 
     `file_id` leaves out all other files; `before_id` is the id of the last one on the page before.
     """
-    files = select(File.id).where(File.link_id == link_id)
-    wanted = select(Delivery.id).where(Delivery.file_id.in_(files), IS_BEGUN)
-    if file_id is not None:
-        wanted = wanted.where(Delivery.file_id == file_id)
+    wanted = select(Delivery.id).where(_is_of(link_id, file_id), IS_BEGUN)
     if since is not None:
         wanted = wanted.where(Delivery.started_at >= since)
     if until is not None:
@@ -106,6 +103,16 @@ def iterate_deliveries(
     ):  # fmt: skip
         yield from page
         before_id = page[-1].id
+
+
+def _is_of(link_id: int, file_id: int | None) -> ColumnElement[bool]:
+    """Ask of deliveries whether they are of a link's files, or of one of them."""
+    files = select(File.id).where(File.link_id == link_id)
+    if file_id is not None:
+        files = files.where(File.id == file_id)
+    one, *more = [*db.session.scalars(files.limit(2)), 0]
+    # Of one file the index has them in order.
+    return Delivery.file_id.in_(files) if len(more) > 1 else Delivery.file_id == one
 
 
 def _detail(row: Any, now: datetime) -> DeliveryDetail:
