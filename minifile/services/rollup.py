@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from minifile.models import Delivery, File, Link, Slot, Visit
 from minifile.policy.timelines import quarter
 from minifile.services.counts import EVERYTHING, Subject, TallyScope
-from minifile.services.download_notices import tell_of_download, told_of
+from minifile.services.download_notices import hearer_of, tell_of_download
 from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
 from minifile.services.pacing import read_page, unhurried_transaction
 from minifile.services.salts import forget_salts
@@ -157,10 +157,10 @@ def _tell_of_dead(session: Session, downloads: Sequence[_Fact], now: datetime) -
     is_dead = Delivery.slot_id.in_(slots) & (Delivery.in_flight > 0)
     dead = set(session.scalars(select(Delivery.slot_id).where(is_dead)))
     for each in downloads:
-        told = told_of(each.owner_id, each.family)
-        if told is not None and each.slot_id in dead:
+        hearer = hearer_of(each.owner_id, each.family)
+        if hearer is not None and each.slot_id in dead:
             tell_of_download(
-                driver_of(session), each.link_id, each.slot_id, told, now, is_over=True
+                driver_of(session), each.link_id, each.slot_id, hearer, now, is_over=True
             )
 
 
