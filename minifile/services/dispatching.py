@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -21,6 +20,7 @@ from minifile.models import Dispatch, Link, Notification
 from minifile.policy.retrying import next_attempt
 from minifile.services.notifications import HELD, PENDING
 from minifile.services.pacing import pages_until_gone, unhurried_transaction
+from minifile.values import SendAnswer, SendOutcome
 
 SENT = "sent"
 FAILED = "failed"
@@ -29,22 +29,6 @@ _ONCE_A_LINK = ("first_download", "exhausted", "unfetched")
 OF_ONE_USER = 4
 # Longer than any sender takes.
 CLAIMED_FOR = timedelta(minutes=3)
-
-
-class Outcome(StrEnum):
-    """What came of one attempt to send."""
-
-    SENT = "sent"
-    LATER = "later"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of an attempt, and what the other side said, in a word or a status."""
-
-    outcome: Outcome
-    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +102,17 @@ def _firsts(held: Mapping[int, int], now: datetime) -> Select[int, int]:
 
 
 def settle(
-    claimed: Claimed, answer: Answer, *, spread: float, took: timedelta, now: datetime
+    claimed: Claimed, answer: SendAnswer, *, spread: float, took: timedelta, now: datetime
 ) -> bool:
     """Write down what came of an attempt; False when the claim had ended meanwhile.
 
     `spread` is as in `policy/retrying.py`.
     """
     attempts, again = claimed.attempts + 1, None
-    if answer.outcome is Outcome.LATER:
+    if answer.outcome is SendOutcome.LATER:
         again = next_attempt(attempts, claimed.first_at, now, spread=spread)
     given_up = FAILED if again is None else PENDING
-    state = SENT if answer.outcome is Outcome.SENT else given_up
+    state = SENT if answer.outcome is SendOutcome.SENT else given_up
     with write_transaction() as session:
         settled = session.execute(
             update(Dispatch)
