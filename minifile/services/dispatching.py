@@ -11,7 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from minifile.errors import Conflict, NotFound
@@ -111,8 +122,8 @@ def settle(
     attempts, again = claimed.attempts + 1, None
     if answer.outcome is SendOutcome.LATER:
         again = next_attempt(attempts, claimed.first_at, now, spread=spread)
-    given_up = FAILED if again is None else PENDING
-    state = SENT if answer.outcome is SendOutcome.SENT else given_up
+    undelivered = FAILED if again is None else PENDING
+    state = SENT if answer.outcome is SendOutcome.SENT else undelivered
     with write_transaction() as session:
         settled = session.execute(
             update(Dispatch)
@@ -217,7 +228,11 @@ def _claim(dispatch_id: int, now: datetime) -> Claimed | None:
             update(Dispatch)
             # Since it was found, another may have tried it and put it off.
             .where(Dispatch.id == dispatch_id, Dispatch.next_at <= now, _is_free(now))
-            .values(claim=claim, claimed_until=now + CLAIMED_FOR)
+            .values(
+                claim=claim,
+                claimed_until=now + CLAIMED_FOR,
+                first_at=func.coalesce(Dispatch.first_at, literal(now, Dispatch.first_at.type)),
+            )
             .returning(
                 Dispatch.notification_id,
                 Dispatch.webhook_id,
@@ -227,12 +242,5 @@ def _claim(dispatch_id: int, now: datetime) -> Claimed | None:
             )
             .execution_options(synchronize_session=False)
         ).first()
-        if taken is None:
-            return None
-        notification_id, webhook_id, attempts, round_, first_at = taken
-        if first_at is None:
-            first = update(Dispatch).where(Dispatch.id == dispatch_id).values(first_at=now)
-            session.execute(first.execution_options(synchronize_session=False))
-    return Claimed(
-        dispatch_id, notification_id, webhook_id, attempts, round_, first_at or now, claim
-    )
+    # The column may be empty; of what was claimed it no longer is.
+    return None if taken is None else Claimed(dispatch_id, *taken, claim)  # type: ignore[arg-type]
