@@ -162,6 +162,10 @@ class Span:
         return self.stop - self.start
 
 
+# The parts of an origin by which visits and downloads are counted.
+ORIGIN_KINDS = ("family", "system", "country", "referrer")
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What analytics keeps of who came: by which program and system, from where."""

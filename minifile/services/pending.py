@@ -24,8 +24,7 @@ from minifile.models.types import quarter_of
 from minifile.services.counts import Counts, Subject, TallyScope
 from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
 from minifile.services.rollup import visit_counters
-from minifile.services.tallies import KINDS
-from minifile.values import VisitKind
+from minifile.values import ORIGIN_KINDS, VisitKind
 
 
 def pending_counts(subject: Subject, *, now: datetime) -> dict[int, Counts]:
@@ -77,7 +76,7 @@ def pending_shares(subject: Subject, first: int, stop: int) -> Iterator[tuple[st
         (Slot, (_is_open(subject), began >= first, began < stop), 0),
         (Visit, (Visit.kind == VisitKind.OPENED, came >= first, came < stop), 1),
     ):
-        columns = [getattr(table, kind) for kind in KINDS]
+        columns = [getattr(table, kind) for kind in ORIGIN_KINDS]
         query = (
             select(*columns, func.count())
             .join(Link, Link.id == table.link_id)
@@ -85,7 +84,7 @@ def pending_shares(subject: Subject, first: int, stop: int) -> Iterator[tuple[st
             .group_by(*columns)
         )
         for *values, count in db.session.execute(query):
-            for kind, value in zip(KINDS, values, strict=True):
+            for kind, value in zip(ORIGIN_KINDS, values, strict=True):
                 if value is not None:
                     yield kind, value, count * (1 - is_opened), count * is_opened
 
