@@ -6,14 +6,7 @@ from minifile.analytics.asking import about_period, asked_period, keep_zone
 from minifile.analytics.exports import Table, send_table
 from minifile.analytics.shares import read_shares
 from minifile.analytics.tables import links_table, sources_table, timeline_table
-from minifile.analytics.timelines import (
-    downloads_chart,
-    received_chart,
-    sent_chart,
-    space_chart,
-    uploads_chart,
-    visits_chart,
-)
+from minifile.analytics.timelines import OF_MANY_LINKS, charts_of, space_chart
 from minifile.errors import NotFound
 from minifile.identity import Account
 from minifile.services.analytics import timeline_and_all
@@ -38,14 +31,8 @@ def account_page(account: Account) -> Response:
         total=sum(counts, Counts()),
         ever=ever,
         usage=usage_of(account.id),
-        charts=[
-            downloads_chart(counts, period),
-            sent_chart(counts, period),
-            visits_chart(counts, period),
-            uploads_chart(counts, period),
-            received_chart(counts, period),
-            space_chart(read_user_space(account.id, period.since, period.until), period),
-        ],
+        charts=charts_of(OF_MANY_LINKS, counts, period),
+        space=space_chart(read_user_space(account.id, period.since, period.until), period),
         shares=read_shares(subject, period),
         top=top_links(account.id, period.since, period.until, limit=TOP, now=now),
         link_address=lambda link: url_for("analytics.link", code=link.code),
