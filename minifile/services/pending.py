@@ -22,8 +22,7 @@ from minifile.extensions import db
 from minifile.models import Delivery, File, Link, SeenClient, Slot, Visit
 from minifile.models.types import quarter_of
 from minifile.services.counts import Counts, Subject, TallyScope
-from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
-from minifile.services.rollup import visit_counters
+from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns, visit_counters
 from minifile.values import ORIGIN_KINDS, VisitKind
 
 

@@ -17,7 +17,7 @@ from minifile.models import Delivery, File, Link, Slot, Visit
 from minifile.policy.timelines import quarter
 from minifile.services.counts import EVERYTHING, Subject, TallyScope
 from minifile.services.download_notices import hearer_of, tell_of_download
-from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
+from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns, visit_counters
 from minifile.services.pacing import read_page, unhurried_transaction
 from minifile.services.salts import forget_salts
 from minifile.services.slots import WHO_FIELDS
@@ -28,16 +28,6 @@ from minifile.values import Origin, VisitKind
 # So many at once that a transaction writes some hundred rows.
 SLOTS = 50
 VISITS = 200
-
-_COUNTER_OF = {
-    VisitKind.OPENED: "opened",
-    VisitKind.PREVIEW: "previews",
-    VisitKind.BOT: "bots",
-    VisitKind.WRONG_PASSWORD: "wrong_passwords",
-    VisitKind.EXPIRED: "refused_expired",
-    VisitKind.EXHAUSTED: "refused_exhausted",
-    VisitKind.REVOKED: "refused_revoked",
-}
 
 
 def roll_up(now: datetime) -> None:
@@ -252,13 +242,6 @@ _VISIT_COLUMNS = (
     *(Visit.link_id, Visit.file_id, Visit.at, Visit.kind, Visit.links, Visit.files),
     *(Visit.size_bytes, Visit.family, Visit.system, Visit.country, Visit.referrer),
 )
-
-
-def visit_counters(kind: str, links: int, files: int, size_bytes: int) -> dict[str, int]:
-    """Return what one visit, or some of a kind, add to the counters."""
-    if kind == VisitKind.MADE:
-        return {"links": links, "files": files, "bytes_received": size_bytes}
-    return {_COUNTER_OF[VisitKind(kind)]: 1}
 
 
 def _subjects(family: int, owner_id: int | None) -> list[Subject]:
