@@ -40,7 +40,7 @@ def instance_page() -> Response:
         forecast=expected,
         expiries=expiries_chart(count_expiries(_DAYS_AHEAD, period.zone, now=now)),
         shares=read_shares(EVERYTHING, period),
-        top=top_links(None, period.since, period.until, limit=TOP, now=now),
+        top=top_links(EVERYTHING, period.since, period.until, limit=TOP, now=now),
         purges=list_purges(limit=RUNS_KEPT),
         link_address=lambda link: url_for("admin.link", link_id=link.id),
         **about_period(period),
@@ -51,4 +51,4 @@ def instance_page() -> Response:
 def instance_export(table: str, form: str) -> Response:
     """Send one of the tables of the instance. Raises NotFound for what there is not."""
     period = asked_period(EVERYTHING, default=DEFAULT_RANGE, now=utcnow())
-    return send_table(many_links_table(EVERYTHING, None, table, period), form, period)
+    return send_table(many_links_table(EVERYTHING, table, period), form, period)

@@ -40,10 +40,9 @@ def pending_counts(subject: Subject, *, now: datetime) -> dict[int, Counts]:
     return {quarter: Counts(**counters) for quarter, counters in found.items()}
 
 
-def pending_by_link(owner_id: int | None, *, now: datetime) -> dict[tuple[int, int], Counts]:
-    """Return the same of all links, or of a user's, by link and quarter; without clients."""
+def pending_by_link(subject: Subject, *, now: datetime) -> dict[tuple[int, int], Counts]:
+    """Return the same of a user's links, or of all, by link and quarter; without clients."""
     found: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    subject = Subject(TallyScope.ALL) if owner_id is None else Subject(TallyScope.USER, owner_id)
     for query in (_slot_query(subject, now, FAMILY), _delivery_query(subject, now, FAMILY)):
         _gather(found, query)
     return {key: Counts(**counters) for key, counters in found.items()}
