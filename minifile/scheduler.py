@@ -20,7 +20,7 @@ from minifile.errors import ServiceBusy
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
 from minifile.services.daily_mails import gather_daily_mails
-from minifile.services.dispatching import delete_old_notifications
+from minifile.services.dispatch_log import delete_old_notifications
 from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leases import take_lease

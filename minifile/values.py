@@ -50,6 +50,25 @@ class VisitKind(StrEnum):
     MADE = "made"
 
 
+class SendOutcome(StrEnum):
+    """What came of one attempt to send."""
+
+    SENT = "sent"
+    LATER = "later"
+    """Not now: the other side is away, or puts us off; or it must be set up better."""
+    REFUSED = "refused"
+    """Never: there is nobody to take it, or they do not want it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """What came of an attempt, and what the other side said, in a word or a status."""
+
+    outcome: SendOutcome
+    said: str
+    """Never a mail server's own words, which may hold an address."""
+
+
 class Role(StrEnum):
     """What a browser may do with a link."""
 
@@ -141,6 +160,10 @@ class Span:
     @property
     def size_bytes(self) -> int:
         return self.stop - self.start
+
+
+# The parts of an origin by which visits and downloads are counted.
+ORIGIN_KINDS = ("family", "system", "country", "referrer")
 
 
 @dataclass(frozen=True, slots=True)

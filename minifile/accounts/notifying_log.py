@@ -5,8 +5,7 @@ from flask import Response, flash, make_response, render_template, url_for
 from minifile.accounts.blueprint import bp, signed_in
 from minifile.accounts.notifying_forms import RedeliverForm
 from minifile.identity import Account
-from minifile.services.dispatch_log import PAGE, list_dispatches
-from minifile.services.dispatching import redeliver
+from minifile.services.dispatch_log import PAGE, list_dispatches, redeliver
 from minifile.web.addresses import see_other
 from minifile.web.current import utcnow
 from minifile.web.forms import answer_form

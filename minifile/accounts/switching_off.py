@@ -5,7 +5,8 @@ from flask import Response, make_response, render_template
 from minifile.accounts.blueprint import bp
 from minifile.errors import NotFound
 from minifile.extensions import exempt_from_csrf
-from minifile.services.choices import DIGEST, is_chosen, link_words, read_habits, switch_mails_off
+from minifile.services.choices import is_chosen, link_words, read_habits, switch_mails_off
+from minifile.services.daily_mails import DIGEST
 from minifile.web.notification_words import KIND_WORDS
 from minifile.web.switching_off import Off, read_off
 

@@ -6,14 +6,7 @@ from minifile.analytics.asking import about_period, asked_period, keep_zone
 from minifile.analytics.exports import Table, send_table
 from minifile.analytics.shares import read_shares
 from minifile.analytics.tables import links_table, sources_table, timeline_table
-from minifile.analytics.timelines import (
-    downloads_chart,
-    received_chart,
-    sent_chart,
-    space_chart,
-    uploads_chart,
-    visits_chart,
-)
+from minifile.analytics.timelines import OF_MANY_LINKS, charts_of, space_chart
 from minifile.errors import NotFound
 from minifile.identity import Account
 from minifile.services.analytics import timeline_and_all
@@ -38,16 +31,10 @@ def account_page(account: Account) -> Response:
         total=sum(counts, Counts()),
         ever=ever,
         usage=usage_of(account.id),
-        charts=[
-            downloads_chart(counts, period),
-            sent_chart(counts, period),
-            visits_chart(counts, period),
-            uploads_chart(counts, period),
-            received_chart(counts, period),
-            space_chart(read_user_space(account.id, period.since, period.until), period),
-        ],
+        charts=charts_of(OF_MANY_LINKS, counts, period),
+        space=space_chart(read_user_space(account.id, period.since, period.until), period),
         shares=read_shares(subject, period),
-        top=top_links(account.id, period.since, period.until, limit=TOP, now=now),
+        top=top_links(subject, period.since, period.until, limit=TOP, now=now),
         link_address=lambda link: url_for("analytics.link", code=link.code),
         **about_period(period),
     )
@@ -58,11 +45,11 @@ def account_export(account: Account, table: str, form: str) -> Response:
     """Send one of the tables of a user. Raises NotFound for what there is not."""
     now, subject = utcnow(), Subject(TallyScope.USER, account.id)
     period = asked_period(subject, default=DEFAULT_RANGE, now=now)
-    found = many_links_table(subject, account.id, table, period)
+    found = many_links_table(subject, table, period)
     return send_table(found, form, period, user=account.name)
 
 
-def many_links_table(subject: Subject, owner_id: int | None, name: str, period: Period) -> Table:
+def many_links_table(subject: Subject, name: str, period: Period) -> Table:
     """Return a table of a user, or of the instance. Raises NotFound."""
     now = utcnow()
     match name:
@@ -71,5 +58,5 @@ def many_links_table(subject: Subject, owner_id: int | None, name: str, period: 
         case "sources":
             return sources_table(subject, period)
         case "links":
-            return links_table(owner_id, period, now=now)
+            return links_table(subject, period, now=now)
     raise NotFound("There is no such export: take timeline, sources or links.")

@@ -8,15 +8,7 @@ from minifile.analytics.account_page import DEFAULT_RANGE, TOP, many_links_table
 from minifile.analytics.asking import about_period, asked_period, keep_zone
 from minifile.analytics.exports import send_table
 from minifile.analytics.shares import read_shares
-from minifile.analytics.timelines import (
-    downloads_chart,
-    expiries_chart,
-    received_chart,
-    sent_chart,
-    space_chart,
-    uploads_chart,
-    visits_chart,
-)
+from minifile.analytics.timelines import OF_MANY_LINKS, charts_of, expiries_chart, space_chart
 from minifile.services.analytics import timeline_and_all
 from minifile.services.counts import EVERYTHING, Counts
 from minifile.services.expiries import count_expiries
@@ -43,18 +35,12 @@ def instance_page() -> Response:
         "analytics/instance.html",
         total=sum(counts, Counts()),
         ever=ever,
-        charts=[
-            downloads_chart(counts, period),
-            sent_chart(counts, period),
-            visits_chart(counts, period),
-            uploads_chart(counts, period),
-            received_chart(counts, period),
-        ],
+        charts=charts_of(OF_MANY_LINKS, counts, period),
         space=space_chart(read_space(period.since, period.until), period),
         forecast=expected,
         expiries=expiries_chart(count_expiries(_DAYS_AHEAD, period.zone, now=now)),
         shares=read_shares(EVERYTHING, period),
-        top=top_links(None, period.since, period.until, limit=TOP, now=now),
+        top=top_links(EVERYTHING, period.since, period.until, limit=TOP, now=now),
         purges=list_purges(limit=RUNS_KEPT),
         link_address=lambda link: url_for("admin.link", link_id=link.id),
         **about_period(period),
@@ -65,4 +51,4 @@ def instance_page() -> Response:
 def instance_export(table: str, form: str) -> Response:
     """Send one of the tables of the instance. Raises NotFound for what there is not."""
     period = asked_period(EVERYTHING, default=DEFAULT_RANGE, now=utcnow())
-    return send_table(many_links_table(EVERYTHING, None, table, period), form, period)
+    return send_table(many_links_table(EVERYTHING, table, period), form, period)

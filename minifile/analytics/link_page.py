@@ -14,12 +14,7 @@ from minifile.analytics.tables import (
     sources_table,
     timeline_table,
 )
-from minifile.analytics.timelines import (
-    deliveries_chart,
-    downloads_chart,
-    sent_chart,
-    visits_chart,
-)
+from minifile.analytics.timelines import charts_of
 from minifile.errors import NotFound
 from minifile.services.analytics import timeline
 from minifile.services.counts import Counts, Subject, TallyScope
@@ -42,7 +37,7 @@ def link_page(link: LinkRecord, owner_token: str | None) -> Response:
     period = asked_period(subject, default=_DEFAULT, now=now)
     counts = timeline(subject, period.edges, now=now)
     total = sum(counts, Counts())
-    main = downloads_chart if file is None else deliveries_chart
+    main = "downloads" if file is None else "deliveries"
     deliveries, has_more = cut(_deliveries(link, file, period, now), _DELIVERIES)
     page = render_template(
         "analytics/link.html",
@@ -51,7 +46,7 @@ def link_page(link: LinkRecord, owner_token: str | None) -> Response:
         back=_back(link, owner_token),
         total=total,
         stages=stages_of(total),
-        charts=[main(counts, period), sent_chart(counts, period), visits_chart(counts, period)],
+        charts=charts_of((main, "sent", "opened"), counts, period),
         shares=read_shares(subject, period),
         files=_files(link, file, period, now),
         deliveries=deliveries,

@@ -61,9 +61,9 @@ def deliveries_table(link_id: int, file_id: int | None, period: Period, *, now: 
     return Table("deliveries", _DETAILS, (_detail(each) for each in found))
 
 
-def links_table(owner_id: int | None, period: Period, *, now: datetime) -> Table:
+def links_table(subject: Subject, period: Period, *, now: datetime) -> Table:
     """Return the links of a user, or all, that were fetched, the most fetched first."""
-    found = top_links(owner_id, period.since, period.until, limit=_MOST_LINKS, now=now)
+    found = top_links(subject, period.since, period.until, limit=_MOST_LINKS, now=now)
     return Table("links", ("code", "filename", *FETCHED), (_link(each) for each in found))
 
 

@@ -1,7 +1,7 @@
 """The timelines of a page: counters by step, each as a chart with its table."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
@@ -63,31 +63,22 @@ _UPLOADS = (
     _Column("Files", lambda each: each.files),
 )
 _RECEIVED = (_Column("Received", lambda each: each.bytes_received, "done", is_bytes=True),)
+# By the id of the chart: its title and its columns.
+_CHARTS: Mapping[str, tuple[str, Sequence[_Column]]] = {
+    "downloads": ("Downloads", _DOWNLOADS),
+    "deliveries": ("Deliveries of the file", _DELIVERIES),
+    "sent": ("Bytes sent", _SENT),
+    "opened": ("Pages opened", _VISITS),
+    "uploads": ("Links made", _UPLOADS),
+    "received": ("Bytes received", _RECEIVED),
+}
+# What is shown of many links together.
+OF_MANY_LINKS = ("downloads", "sent", "opened", "uploads", "received")
 
 
-def downloads_chart(counts: Sequence[Counts], period: Period) -> Chart:
-    return _chart("downloads", "Downloads", _DOWNLOADS, counts, period)
-
-
-def deliveries_chart(counts: Sequence[Counts], period: Period) -> Chart:
-    """Return the same of one file, which is delivered within downloads."""
-    return _chart("deliveries", "Deliveries of the file", _DELIVERIES, counts, period)
-
-
-def sent_chart(counts: Sequence[Counts], period: Period) -> Chart:
-    return _chart("sent", "Bytes sent", _SENT, counts, period)
-
-
-def visits_chart(counts: Sequence[Counts], period: Period) -> Chart:
-    return _chart("opened", "Pages opened", _VISITS, counts, period)
-
-
-def uploads_chart(counts: Sequence[Counts], period: Period) -> Chart:
-    return _chart("uploads", "Links made", _UPLOADS, counts, period)
-
-
-def received_chart(counts: Sequence[Counts], period: Period) -> Chart:
-    return _chart("received", "Bytes received", _RECEIVED, counts, period)
+def charts_of(names: Iterable[str], counts: Sequence[Counts], period: Period) -> list[Chart]:
+    """Return charts of counters by step, by their names; a file has deliveries for downloads."""
+    return [_chart(name, *_CHARTS[name], counts, period) for name in names]
 
 
 def space_chart(measured: Sequence[Space], period: Period) -> Chart:

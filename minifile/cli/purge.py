@@ -5,7 +5,7 @@ from flask.cli import with_appcontext
 
 from minifile.cli.collector import spare_what_stays
 from minifile.identity import BY_SHELL
-from minifile.services.dispatching import delete_old_notifications
+from minifile.services.dispatch_log import delete_old_notifications
 from minifile.services.forgetting import forget
 from minifile.services.history import note_purge, sample_usage
 from minifile.services.leftovers import complete_left_full

@@ -24,30 +24,24 @@ class Notifying:
     """The boxes of what is chosen for all links."""
 
 
-def may_be_notified(link: LinkRecord) -> bool:
-    """Say whether the owner's own session asks: nobody else is told of anything."""
-    account = current_account()
-    return account is not None and account.session_id is not None and account.id == link.owner_id
-
-
 def notifying_of(link: LinkRecord) -> Notifying | None:
     """Return what the sender's page shows; None where there is nobody to be told, or no way."""
-    if not may_be_notified(link):
+    user_id = _owner(link)
+    if user_id is None:
         return None
-    found = _notifying(link, is_sent=False)
+    found = _notifying(link, user_id, is_sent=False)
     return found if found.offer.targets else None
 
 
 def render_choices(link: LinkRecord) -> Response:
     """Show what is chosen for the link. Raises LinkNotFound for all but its owner."""
-    _check(link)
-    return make_response(_page(link, _notifying(link, is_sent=False)))
+    return make_response(_page(link, _notifying(link, _check(link), is_sent=False)))
 
 
 def choose(link: LinkRecord) -> Response:
     """Keep what is chosen for the link. Raises LinkNotFound for all but its owner."""
     user_id = _check(link)
-    sent = _notifying(link, is_sent=True)
+    sent = _notifying(link, user_id, is_sent=True)
 
     def act() -> Response:
         wanted = sent.offer.read(sent.form.wanted.data or ())
@@ -59,13 +53,21 @@ def choose(link: LinkRecord) -> Response:
 
 
 def _check(link: LinkRecord) -> int:
-    if not may_be_notified(link) or link.owner_id is None:
+    user_id = _owner(link)
+    if user_id is None:
         raise LinkNotFound
-    return link.owner_id
+    return user_id
 
 
-def _notifying(link: LinkRecord, *, is_sent: bool) -> Notifying:
-    user_id = _check(link)
+def _owner(link: LinkRecord) -> int | None:
+    """Return the owner if their own session asks: nobody else is told of anything."""
+    account = current_account()
+    if account is None or account.session_id is None or account.id != link.owner_id:
+        return None
+    return account.id
+
+
+def _notifying(link: LinkRecord, user_id: int, *, is_sent: bool) -> Notifying:
     offer = offer_for_link(read_habits(user_id), list_webhooks(user_id))
     chosen = boxes_of(read_choices(user_id, link.id))
     form = ChoicesForm() if is_sent else ChoicesForm(formdata=None, wanted=chosen)

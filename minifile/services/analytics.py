@@ -34,7 +34,7 @@ from minifile.policy.timelines import (
 )
 from minifile.services.counts import COUNTERS, Counts, Share, Subject
 from minifile.services.pending import pending_counts, pending_shares
-from minifile.services.tallies import KINDS
+from minifile.values import ORIGIN_KINDS
 
 
 def sum_columns(rows: Any, counters: Sequence[str] = COUNTERS) -> list[Any]:
@@ -161,7 +161,9 @@ def break_down(
     rows = rows_within(Breakdown, columns, _is_of(Breakdown, subject), first, stop).c
     query = select(rows.kind, rows.value, func.sum(rows.downloads), func.sum(rows.opened))
     query = query.group_by(rows.kind, rows.value)
-    sums: dict[str, dict[str, list[int]]] = {kind: defaultdict(lambda: [0, 0]) for kind in KINDS}
+    sums: dict[str, dict[str, list[int]]] = {
+        kind: defaultdict(lambda: [0, 0]) for kind in ORIGIN_KINDS
+    }
     for kind, value, downloads, opened in (
         *db.session.execute(query),
         *pending_shares(subject, first, stop),

@@ -12,11 +12,9 @@ from minifile.errors import BadOption, NotFound
 from minifile.extensions import db, write_transaction
 from minifile.models import File, Subscription, User
 from minifile.policy.daily_mails import check_zone, list_zones
-from minifile.services.daily_mails import drop_waiting_mails, release_held
+from minifile.services.daily_mails import DIGEST, drop_waiting_mails, release_held
 from minifile.services.unfetched import MAX_HOURS
 from minifile.services.users import lock_user
-
-DIGEST = "digest"
 
 
 class MailMode(StrEnum):

@@ -21,7 +21,7 @@ from minifile.policy.access import check_open
 from minifile.policy.counting import FileSpan, Start, is_in_flight
 from minifile.services.clients import client_hashes, visitor_hash
 from minifile.services.commits import Work
-from minifile.services.download_notices import Told, told_of
+from minifile.services.download_notices import Hearer, hearer_of
 from minifile.services.slots import (
     Fetcher,
     HeldSlot,
@@ -78,8 +78,8 @@ class Ticket:
     parts: Sequence[FileSpan]
     downloads_left: int | None = None
     """How many downloads the link had left once this one was counted; None without a limit."""
-    told: Told | None = None
-    """Whom it is told to."""
+    hearer: Hearer | None = None
+    """Who hears of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def beginning(
         origin=visitor.origin,
     )
 
-    told = told_of(link.owner_id, link.parent_id or link.id)
+    hearer = hearer_of(link.owner_id, link.parent_id or link.id)
 
     def work(driver: Driver) -> Ticket:
         if not driver.holds_all_rows:
@@ -144,7 +144,7 @@ def beginning(
             _COUNT_REQUEST.run(driver, slot_id=held.id)
         for part in parts:
             _reserve(driver, held, part, now)
-        return Ticket(link.id, held.id, parts, left, told)
+        return Ticket(link.id, held.id, parts, left, hearer)
 
     return work
 

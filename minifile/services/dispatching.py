@@ -10,41 +10,22 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from minifile.errors import Conflict, NotFound
 from minifile.extensions import db, release_connection, write_transaction
-from minifile.models import Dispatch, Link, Notification
+from minifile.models import Dispatch, Notification
 from minifile.policy.retrying import next_attempt
-from minifile.services.notifications import HELD, PENDING
-from minifile.services.pacing import pages_until_gone, unhurried_transaction
+from minifile.services.notifications import PENDING
+from minifile.values import SendAnswer, SendOutcome
 
 SENT = "sent"
 FAILED = "failed"
-_ONCE_A_LINK = ("first_download", "exhausted", "unfetched")
 # Of the claims there are at once, so that others get their turn however many receivers hang.
 OF_ONE_USER = 4
 # Longer than any sender takes.
 CLAIMED_FOR = timedelta(minutes=3)
-
-
-class Outcome(StrEnum):
-    """What came of one attempt to send."""
-
-    SENT = "sent"
-    LATER = "later"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of an attempt, and what the other side said, in a word or a status."""
-
-    outcome: Outcome
-    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +99,17 @@ def _firsts(held: Mapping[int, int], now: datetime) -> Select[int, int]:
 
 
 def settle(
-    claimed: Claimed, answer: Answer, *, spread: float, took: timedelta, now: datetime
+    claimed: Claimed, answer: SendAnswer, *, spread: float, took: timedelta, now: datetime
 ) -> bool:
     """Write down what came of an attempt; False when the claim had ended meanwhile.
 
     `spread` is as in `policy/retrying.py`.
     """
     attempts, again = claimed.attempts + 1, None
-    if answer.outcome is Outcome.LATER:
+    if answer.outcome is SendOutcome.LATER:
         again = next_attempt(attempts, claimed.first_at, now, spread=spread)
-    given_up = FAILED if again is None else PENDING
-    state = SENT if answer.outcome is Outcome.SENT else given_up
+    undelivered = FAILED if again is None else PENDING
+    state = SENT if answer.outcome is SendOutcome.SENT else undelivered
     with write_transaction() as session:
         settled = session.execute(
             update(Dispatch)
@@ -146,54 +127,6 @@ def settle(
             .returning(Dispatch.id)
         )
         return settled.first() is not None
-
-
-def redeliver(user_id: int, dispatch_id: int, *, now: datetime) -> None:
-    """Send once more what was sent or has failed. Raises NotFound, also for another user's."""
-    with write_transaction() as session:
-        query = (
-            select(Dispatch)
-            .join(Notification, Notification.id == Dispatch.notification_id)
-            .where(Dispatch.id == dispatch_id, Notification.user_id == user_id)
-        )
-        row = session.scalar(query.with_for_update(of=Dispatch))
-        if row is None:
-            raise NotFound("There is no such notification.")
-        if row.state not in (SENT, FAILED):
-            raise Conflict("It is on its way already.")
-        row.state, row.next_at, row.round = PENDING, now, row.round + 1
-        row.attempts, row.first_at = 0, None
-
-
-def delete_old_notifications(before: datetime) -> int:
-    """Delete notifications from before an instant of which nothing waits; return how many.
-
-    Of what is told once a link the key stays for as long as the link, and nothing else: without
-    it the same would be told again.
-    """
-    told = exists().where(Dispatch.notification_id == Notification.id)
-    waiting = told.where(Dispatch.state.in_([HELD, PENDING]))
-    is_remembered = and_(
-        Notification.kind.in_(_ONCE_A_LINK), exists().where(Link.id == Notification.link_id)
-    )
-    old = and_(Notification.at < before, ~waiting, or_(~is_remembered, told))
-    count = 0
-    for page in pages_until_gone(select(Notification.id).where(old)):
-        with unhurried_transaction() as session:
-            # Asked again while they are held: somebody may want one once more.
-            theirs = select(Dispatch.id).where(Dispatch.notification_id.in_(page))
-            session.execute(theirs.order_by(Dispatch.id).with_for_update())
-            due = session.scalars(
-                select(Notification.id).where(Notification.id.in_(page), old)
-            ).all()
-            for statement in (
-                delete(Notification).where(Notification.id.in_(due), ~is_remembered),
-                delete(Dispatch).where(Dispatch.notification_id.in_(due)),
-                update(Notification).where(Notification.id.in_(due)).values(payload={}),
-            ):
-                session.execute(statement.execution_options(synchronize_session=False))
-        count += len(due)
-    return count
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
@@ -233,7 +166,11 @@ def _claim(dispatch_id: int, now: datetime) -> Claimed | None:
             update(Dispatch)
             # Since it was found, another may have tried it and put it off.
             .where(Dispatch.id == dispatch_id, Dispatch.next_at <= now, _is_free(now))
-            .values(claim=claim, claimed_until=now + CLAIMED_FOR)
+            .values(
+                claim=claim,
+                claimed_until=now + CLAIMED_FOR,
+                first_at=func.coalesce(Dispatch.first_at, literal(now, Dispatch.first_at.type)),
+            )
             .returning(
                 Dispatch.notification_id,
                 Dispatch.webhook_id,
@@ -243,12 +180,5 @@ def _claim(dispatch_id: int, now: datetime) -> Claimed | None:
             )
             .execution_options(synchronize_session=False)
         ).first()
-        if taken is None:
-            return None
-        notification_id, webhook_id, attempts, round_, first_at = taken
-        if first_at is None:
-            first = update(Dispatch).where(Dispatch.id == dispatch_id).values(first_at=now)
-            session.execute(first.execution_options(synchronize_session=False))
-    return Claimed(
-        dispatch_id, notification_id, webhook_id, attempts, round_, first_at or now, claim
-    )
+    # The column may be empty; of what was claimed it no longer is.
+    return None if taken is None else Claimed(dispatch_id, *taken, claim)  # type: ignore[arg-type]

@@ -89,22 +89,28 @@ _PUT_OFF = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Whom a download is told to, and of which link; of a child link its parent's."""
+class Hearer:
+    """Who hears of a download, and of which link; of a child link its parent's."""
 
     owner_id: int
     family_id: int
 
 
 def tell_of_download(
-    driver: Driver, link_id: int, slot_id: int, told: Told, now: datetime, *, is_over: bool = False
+    driver: Driver,
+    link_id: int,
+    slot_id: int,
+    hearer: Hearer,
+    now: datetime,
+    *,
+    is_over: bool = False,
 ) -> None:
     """Write down what has come of a download so far, if its owner wants to hear of it.
 
     With `is_over` nothing more comes of it. Within the caller's transaction; without a
     subscription this is one look-up.
     """
-    rows = _WANTED.run(driver, owner_id=told.owner_id, family_id=told.family_id)
+    rows = _WANTED.run(driver, owner_id=hearer.owner_id, family_id=hearer.family_id)
     kinds = {kind for (kind,) in rows}
     if not kinds:
         return
@@ -113,37 +119,37 @@ def tell_of_download(
         # Given back: it never was one.
         return
     family, completed_at, count, most, recipient = rows[0]
-    payload = _payload(driver, told, slot_id, completed_at, is_over)
+    payload = _payload(driver, hearer, slot_id, completed_at, is_over)
     payload |= {"family": family, "download_count": count, "recipient": recipient}
     if most is not None:
         payload["max_downloads"] = most
     if most is None or count < most:
         kinds.discard("exhausted")
-    if "first_download" in kinds and not _is_first(driver, told, slot_id):
+    if "first_download" in kinds and not _is_first(driver, hearer, slot_id):
         kinds.discard("first_download")
     is_final = is_over or payload["outcome"] in ("completed", "handed_over")
     for kind in sorted(kinds):
-        key = _key(kind, link_id, slot_id, told, most)
+        key = _key(kind, link_id, slot_id, hearer, most)
         due_at = now if is_final or kind != "download" else now + QUIET_FOR
-        about = {"kind": kind, "key": key, "user_id": told.owner_id, "link_id": told.family_id}
+        about = {"kind": kind, "key": key, "user_id": hearer.owner_id, "link_id": hearer.family_id}
         is_new = notify(driver, **about, payload=payload, now=now, due_at=due_at)
         if not is_new and kind == "download":
             _follow(driver, key, payload, due_at, now)
 
 
-def _is_first(driver: Driver, told: Told, slot_id: int) -> bool:
+def _is_first(driver: Driver, hearer: Hearer, slot_id: int) -> bool:
     """Say whether the link and its children had no download before, be its slot forgotten."""
-    slots, before = _SLOTS.run(driver, family_id=told.family_id, slot_id=slot_id)[0]
-    counted = _COUNTED.run(driver, family_id=told.family_id)[0][0]
+    slots, before = _SLOTS.run(driver, family_id=hearer.family_id, slot_id=slot_id)[0]
+    counted = _COUNTED.run(driver, family_id=hearer.family_id)[0][0]
     return int(before) == 0 and int(counted) <= int(slots)
 
 
-def _key(kind: str, link_id: int, slot_id: int, told: Told, most: int | None) -> str:
+def _key(kind: str, link_id: int, slot_id: int, hearer: Hearer, most: int | None) -> str:
     """Return what makes it one: each download, the first of a link, each limit once."""
     if kind == "download":
         return f"download:{slot_id}"
     if kind == "first_download":
-        return f"first_download:{told.family_id}"
+        return f"first_download:{hearer.family_id}"
     return f"exhausted:{link_id}:{most}"
 
 
@@ -156,10 +162,10 @@ def _follow(
 
 
 def _payload(
-    driver: Driver, told: Told, slot_id: int, completed_at: datetime | None, is_over: bool
+    driver: Driver, hearer: Hearer, slot_id: int, completed_at: datetime | None, is_over: bool
 ) -> dict[str, Any]:
     completed, handed_over, sent, in_flight = _DELIVERIES.run(driver, slot_id=slot_id)[0]
-    names = [name for (name,) in _FILES.run(driver, family_id=told.family_id)]
+    names = [name for (name,) in _FILES.run(driver, family_id=hearer.family_id)]
     return {
         "files": names[:_MAX_NAMES],
         "file_count": len(names),
@@ -182,6 +188,6 @@ def _outcome(completed_at: datetime | None, handed_over: int, in_flight: int) ->
     return "fetching" if in_flight else "aborted"
 
 
-def told_of(owner_id: int | None, family_id: int) -> Told | None:
-    """Return whom the downloads of a link are told to; nobody, where nobody owns it."""
-    return None if owner_id is None else Told(owner_id, family_id)
+def hearer_of(owner_id: int | None, family_id: int) -> Hearer | None:
+    """Return who hears of the downloads of a link; nobody, where nobody owns it."""
+    return None if owner_id is None else Hearer(owner_id, family_id)

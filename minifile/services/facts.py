@@ -1,4 +1,4 @@
-"""What a slot and its deliveries add to the counters, as columns: for pages and for tallies."""
+"""What slots, deliveries and visits add to the counters: for pages and for tallies."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, f
 
 from minifile.models import Delivery, File, Link, Slot
 from minifile.services.slots import IS_USED_DELIVERY
+from minifile.values import VisitKind
 
 # Of a child link its parent is the subject: a family is one link to who sent it.
 FAMILY = func.coalesce(Link.parent_id, Link.id)
@@ -16,6 +17,15 @@ _IS_SLOT_HANDED_OVER = and_(
     Slot.completed_at.is_(None),
     exists().where(Delivery.slot_id == Slot.id, _IS_HANDED_OVER),
 )
+_COUNTER_OF = {
+    VisitKind.OPENED: "opened",
+    VisitKind.PREVIEW: "previews",
+    VisitKind.BOT: "bots",
+    VisitKind.WRONG_PASSWORD: "wrong_passwords",
+    VisitKind.EXPIRED: "refused_expired",
+    VisitKind.EXHAUSTED: "refused_exhausted",
+    VisitKind.REVOKED: "refused_revoked",
+}
 
 
 def slot_columns() -> dict[str, SQLColumnExpression[Any]]:
@@ -39,6 +49,13 @@ def delivery_columns() -> dict[str, SQLColumnExpression[Any]]:
         "bytes_sent": Delivery.bytes_sent,
         "bytes_arrived": Delivery.bytes_arrived,
     }
+
+
+def visit_counters(kind: str, links: int, files: int, size_bytes: int) -> dict[str, int]:
+    """Return what one visit, or some of a kind, add to the counters."""
+    if kind == VisitKind.MADE:
+        return {"links": links, "files": files, "bytes_received": size_bytes}
+    return {_COUNTER_OF[VisitKind(kind)]: 1}
 
 
 def _reached(quarters: int) -> ColumnElement[bool]:

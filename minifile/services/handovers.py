@@ -101,7 +101,7 @@ def _handing_over(
         ticket = begin(driver)
         ids = {"slot_id": ticket.slot_id, "file_id": part.file_id}
         _HAND_OVER.run(driver, **ids, more=more, now=now)
-        if ticket.told is not None:
-            tell_of_download(driver, ticket.link_id, ticket.slot_id, ticket.told, now)
+        if ticket.hearer is not None:
+            tell_of_download(driver, ticket.link_id, ticket.slot_id, ticket.hearer, now)
 
     return work

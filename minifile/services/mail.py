@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, make_msgid, parseaddr
-from enum import StrEnum
 
 from minifile.config.mail import MailServer
 from minifile.services.mail_server import connected
-from minifile.values import Level, Verdict
+from minifile.values import Level, SendAnswer, SendOutcome, Verdict
 
 log = logging.getLogger("minifile")
 
@@ -23,24 +22,6 @@ MAIL = "mail"
 _OFF = "List-Unsubscribe"
 # How long the server may take for each step; for all of them, see services/mail_server.py.
 PATIENCE = timedelta(seconds=10)
-
-
-class MailOutcome(StrEnum):
-    """What became of a mail that was offered to the server."""
-
-    TAKEN = "taken"
-    LATER = "later"
-    """Not now: the server is away, or puts us off; or it must be set up better."""
-    REFUSED = "refused"
-    """Never: there is no such mailbox, or it does not want this mail."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailAnswer:
-    """What the server did, and why in a word or two; its own words may hold an address."""
-
-    outcome: MailOutcome
-    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,45 +77,45 @@ def send_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> bool:
     return True
 
 
-def offer_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> MailAnswer:
+def offer_mail(mailer: Mailer, mail: Mail, *, now: datetime) -> SendAnswer:
     """Hand a mail to the server, and say what became of it.
 
-    Taken is what the server has said yes to, however it behaves afterwards. Where a connection
+    Sent is what the server has said yes to, however it behaves afterwards. Where a connection
     breaks before that, nobody knows whether it took the mail: it is to be offered again, and so
     may arrive twice, with one Message-ID.
     """
     try:
         message = _message(mailer, mail, now)
     except ValueError as error:
-        return MailAnswer(MailOutcome.REFUSED, _kind(error))
-    answer: MailAnswer | None = None
+        return SendAnswer(SendOutcome.REFUSED, _kind(error))
+    answer: SendAnswer | None = None
     try:
         with connected(mailer.server, mailer.patience) as connection:
             answer = _offer(connection, message)
     except (smtplib.SMTPException, OSError, ValueError) as error:
         # Where there is an answer already, only the goodbye has failed.
-        return answer or MailAnswer(MailOutcome.LATER, _kind(error))
+        return answer or SendAnswer(SendOutcome.LATER, _kind(error))
     return answer
 
 
-def _offer(connection: smtplib.SMTP, message: EmailMessage) -> MailAnswer:
+def _offer(connection: smtplib.SMTP, message: EmailMessage) -> SendAnswer:
     """Send a message on a connection that has let us in; a break of it is raised."""
     try:
         connection.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         ((code, _),) = error.recipients.values()
-        return MailAnswer(_judged(code), f"{type(error).__name__} {code}")
+        return SendAnswer(_judged(code), f"{type(error).__name__} {code}")
     except smtplib.SMTPDataError as error:
-        return MailAnswer(_judged(error.smtp_code), _kind(error))
+        return SendAnswer(_judged(error.smtp_code), _kind(error))
     except smtplib.SMTPNotSupportedError as error:
         # An address with letters that the server has no way to write.
-        return MailAnswer(MailOutcome.REFUSED, _kind(error))
-    return MailAnswer(MailOutcome.TAKEN, "250")
+        return SendAnswer(SendOutcome.REFUSED, _kind(error))
+    return SendAnswer(SendOutcome.SENT, "250")
 
 
-def _judged(code: int) -> MailOutcome:
+def _judged(code: int) -> SendOutcome:
     # 421 is the server's goodbye, and says nothing of the mailbox.
-    return MailOutcome.REFUSED if 500 <= code < 600 else MailOutcome.LATER
+    return SendOutcome.REFUSED if 500 <= code < 600 else SendOutcome.LATER
 
 
 def probe_mail(mailer: Mailer) -> Verdict:

@@ -22,10 +22,8 @@ from minifile.extensions import db
 from minifile.models import Delivery, File, Link, SeenClient, Slot, Visit
 from minifile.models.types import quarter_of
 from minifile.services.counts import Counts, Subject, TallyScope
-from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
-from minifile.services.rollup import visit_counters
-from minifile.services.tallies import KINDS
-from minifile.values import VisitKind
+from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns, visit_counters
+from minifile.values import ORIGIN_KINDS, VisitKind
 
 
 def pending_counts(subject: Subject, *, now: datetime) -> dict[int, Counts]:
@@ -42,10 +40,9 @@ def pending_counts(subject: Subject, *, now: datetime) -> dict[int, Counts]:
     return {quarter: Counts(**counters) for quarter, counters in found.items()}
 
 
-def pending_by_link(owner_id: int | None, *, now: datetime) -> dict[tuple[int, int], Counts]:
-    """Return the same of all links, or of a user's, by link and quarter; without clients."""
+def pending_by_link(subject: Subject, *, now: datetime) -> dict[tuple[int, int], Counts]:
+    """Return the same of a user's links, or of all, by link and quarter; without clients."""
     found: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    subject = Subject(TallyScope.ALL) if owner_id is None else Subject(TallyScope.USER, owner_id)
     for query in (_slot_query(subject, now, FAMILY), _delivery_query(subject, now, FAMILY)):
         _gather(found, query)
     return {key: Counts(**counters) for key, counters in found.items()}
@@ -77,7 +74,7 @@ def pending_shares(subject: Subject, first: int, stop: int) -> Iterator[tuple[st
         (Slot, (_is_open(subject), began >= first, began < stop), 0),
         (Visit, (Visit.kind == VisitKind.OPENED, came >= first, came < stop), 1),
     ):
-        columns = [getattr(table, kind) for kind in KINDS]
+        columns = [getattr(table, kind) for kind in ORIGIN_KINDS]
         query = (
             select(*columns, func.count())
             .join(Link, Link.id == table.link_id)
@@ -85,7 +82,7 @@ def pending_shares(subject: Subject, first: int, stop: int) -> Iterator[tuple[st
             .group_by(*columns)
         )
         for *values, count in db.session.execute(query):
-            for kind, value in zip(KINDS, values, strict=True):
+            for kind, value in zip(ORIGIN_KINDS, values, strict=True):
                 if value is not None:
                     yield kind, value, count * (1 - is_opened), count * is_opened
 

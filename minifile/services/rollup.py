@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from minifile.models import Delivery, File, Link, Slot, Visit
 from minifile.policy.timelines import quarter
 from minifile.services.counts import EVERYTHING, Subject, TallyScope
-from minifile.services.download_notices import tell_of_download, told_of
-from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns
+from minifile.services.download_notices import hearer_of, tell_of_download
+from minifile.services.facts import FAMILY, IS_BEGUN, delivery_columns, slot_columns, visit_counters
 from minifile.services.pacing import read_page, unhurried_transaction
 from minifile.services.salts import forget_salts
 from minifile.services.slots import WHO_FIELDS
@@ -28,16 +28,6 @@ from minifile.values import Origin, VisitKind
 # So many at once that a transaction writes some hundred rows.
 SLOTS = 50
 VISITS = 200
-
-_COUNTER_OF = {
-    VisitKind.OPENED: "opened",
-    VisitKind.PREVIEW: "previews",
-    VisitKind.BOT: "bots",
-    VisitKind.WRONG_PASSWORD: "wrong_passwords",
-    VisitKind.EXPIRED: "refused_expired",
-    VisitKind.EXHAUSTED: "refused_exhausted",
-    VisitKind.REVOKED: "refused_revoked",
-}
 
 
 def roll_up(now: datetime) -> None:
@@ -157,10 +147,10 @@ def _tell_of_dead(session: Session, downloads: Sequence[_Fact], now: datetime) -
     is_dead = Delivery.slot_id.in_(slots) & (Delivery.in_flight > 0)
     dead = set(session.scalars(select(Delivery.slot_id).where(is_dead)))
     for each in downloads:
-        told = told_of(each.owner_id, each.family)
-        if told is not None and each.slot_id in dead:
+        hearer = hearer_of(each.owner_id, each.family)
+        if hearer is not None and each.slot_id in dead:
             tell_of_download(
-                driver_of(session), each.link_id, each.slot_id, told, now, is_over=True
+                driver_of(session), each.link_id, each.slot_id, hearer, now, is_over=True
             )
 
 
@@ -252,13 +242,6 @@ _VISIT_COLUMNS = (
     *(Visit.link_id, Visit.file_id, Visit.at, Visit.kind, Visit.links, Visit.files),
     *(Visit.size_bytes, Visit.family, Visit.system, Visit.country, Visit.referrer),
 )
-
-
-def visit_counters(kind: str, links: int, files: int, size_bytes: int) -> dict[str, int]:
-    """Return what one visit, or some of a kind, add to the counters."""
-    if kind == VisitKind.MADE:
-        return {"links": links, "files": files, "bytes_received": size_bytes}
-    return {_COUNTER_OF[VisitKind(kind)]: 1}
 
 
 def _subjects(family: int, owner_id: int | None) -> list[Subject]:

@@ -81,8 +81,8 @@ def ending(
             finish_if_complete(driver, ticket.link_id, ticket.slot_id, now)
         elif not any(sent.values()):
             give_back_if_unused(driver, ticket.link_id, ticket.slot_id)
-        if ticket.told is not None:
-            tell_of_download(driver, ticket.link_id, ticket.slot_id, ticket.told, now)
+        if ticket.hearer is not None:
+            tell_of_download(driver, ticket.link_id, ticket.slot_id, ticket.hearer, now)
 
     return work
 

@@ -15,9 +15,8 @@ from minifile.policy.timelines import TallyStep, month_of, places
 from minifile.services.counts import COUNTERS, Subject, TallyScope
 from minifile.services.pacing import ROWS
 from minifile.services.value_limits import Group, find_others
-from minifile.values import Origin
+from minifile.values import ORIGIN_KINDS, Origin
 
-KINDS = ("family", "system", "country", "referrer")
 # Which row of the tallies something belongs to.
 PLACE = ("scope", "subject_id", "step", "at")
 _SHARES = ("downloads", "opened")
@@ -46,7 +45,7 @@ class Sums:
     ) -> None:
         """Count one more that came with what is known of its origin."""
         for subject in subjects:
-            for kind in KINDS:
+            for kind in ORIGIN_KINDS:
                 value = getattr(origin, kind)
                 if value is not None:
                     self._shares[subject, quarter, kind, value][counter] += 1

@@ -11,7 +11,7 @@ from minifile.extensions import db, read_as_one, release_connection
 from minifile.models import File, Link, Tally
 from minifile.policy.timelines import quarter
 from minifile.services.analytics import rows_within, sum_columns
-from minifile.services.counts import FETCHED, Counts, TallyScope
+from minifile.services.counts import FETCHED, Counts, Subject, TallyScope
 from minifile.services.pending import pending_by_link
 
 # Links that are asked for by their ids at once.
@@ -29,17 +29,17 @@ class TopLink:
 
 
 def top_links(
-    owner_id: int | None, since: datetime, until: datetime, *, limit: int, now: datetime
+    subject: Subject, since: datetime, until: datetime, *, limit: int, now: datetime
 ) -> list[TopLink]:
     """Return the links with the most downloads that began in this time: a user's, or of all."""
     read_as_one()
     first, stop = quarter(since), quarter(until)
     pending: dict[int, Counts] = defaultdict(Counts)
-    for (link_id, at), counts in pending_by_link(owner_id, now=now).items():
+    for (link_id, at), counts in pending_by_link(subject, now=now).items():
         if first <= at < stop:
             pending[link_id] += counts
     # Whatever else is among the best has something pending.
-    links = sorted({*_most_downloaded(owner_id, first, stop, limit), *pending})
+    links = sorted({*_most_downloaded(subject, first, stop, limit), *pending})
     found: dict[int, Counts] = {}
     for at in range(0, len(links), _AT_ONCE):
         found |= _read_fetched(links[at : at + _AT_ONCE], first, stop)
@@ -52,13 +52,13 @@ def top_links(
     return [TopLink(each, *named[each], found[each]) for each in best if each in named]
 
 
-def _most_downloaded(owner_id: int | None, first: int, stop: int, limit: int) -> Sequence[int]:
+def _most_downloaded(subject: Subject, first: int, stop: int, limit: int) -> Sequence[int]:
     """Return the links that the tallies have the most downloads of."""
     wanted = [Tally.scope == TallyScope.LINK.value]
     rows = rows_within(Tally, ("subject_id", "downloads"), wanted, first, stop).c
     query = select(rows.subject_id).group_by(rows.subject_id)
-    if owner_id is not None:
-        query = query.join(Link, Link.id == rows.subject_id).where(Link.owner_id == owner_id)
+    if subject.scope is TallyScope.USER:
+        query = query.join(Link, Link.id == rows.subject_id).where(Link.owner_id == subject.id)
     most = query.order_by(func.sum(rows.downloads).desc(), rows.subject_id.desc()).limit(limit)
     return db.session.scalars(most).all()
 

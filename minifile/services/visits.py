@@ -11,14 +11,13 @@ from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.models import Visit
 from minifile.services.commits import commit
 from minifile.services.statements import Driver, Statement, given
-from minifile.values import Origin, VisitKind, Visitor
+from minifile.values import ORIGIN_KINDS, Origin, VisitKind, Visitor
 
 log = logging.getLogger("minifile")
 
-_WHO = ("family", "system", "country", "referrer")
 _NOTE = Statement(
     insert(Visit).values(
-        **given("link_id", "file_id", "at", "kind", *_WHO, "links", "files", "size_bytes")
+        **given("link_id", "file_id", "at", "kind", *ORIGIN_KINDS, "links", "files", "size_bytes")
     )
 )
 
@@ -51,37 +50,13 @@ def note_within(
     kind: VisitKind,
     origin: Origin,
     *,
-    file_id: int | None = None,
     now: datetime,
-) -> None:
-    """Note a visit within the caller's transaction."""
-    _run(driver, link_id, kind, origin, now, file_id=file_id)
-
-
-def note_upload(
-    driver: Driver, link_id: int, *, links: int, files: int, size_bytes: int, now: datetime
-) -> None:
-    """Note within the caller's transaction that a link was made, or that it got more files."""
-    _run(
-        *(driver, link_id, VisitKind.MADE, Origin(), now),
-        links=links,
-        files=files,
-        size_bytes=size_bytes,
-    )
-
-
-def _run(
-    driver: Driver,
-    link_id: int,
-    kind: VisitKind,
-    origin: Origin,
-    now: datetime,
-    *,
     file_id: int | None = None,
     links: int = 0,
     files: int = 0,
     size_bytes: int = 0,
 ) -> None:
+    """Note a visit within the caller's transaction."""
     _NOTE.run(
         driver,
         link_id=link_id,
@@ -92,6 +67,19 @@ def _run(
         system=origin.system,
         country=origin.country,
         referrer=origin.referrer,
+        links=links,
+        files=files,
+        size_bytes=size_bytes,
+    )
+
+
+def note_upload(
+    driver: Driver, link_id: int, *, links: int, files: int, size_bytes: int, now: datetime
+) -> None:
+    """Note within the caller's transaction that a link was made, or that it got more files."""
+    note_within(
+        *(driver, link_id, VisitKind.MADE, Origin()),
+        now=now,
         links=links,
         files=files,
         size_bytes=size_bytes,

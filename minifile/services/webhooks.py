@@ -20,11 +20,12 @@ from minifile.errors import BadOption, Conflict, NotFound
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Dispatch, Notification, User, Webhook
 from minifile.policy.destinations import Network, check_host, read_destination
-from minifile.services.dispatching import Answer, Claimed, Outcome
+from minifile.services.dispatching import Claimed
 from minifile.services.notifications import PENDING, target_of
 from minifile.services.posting import PATIENCE, PostFailed, post
 from minifile.services.told import codes_of, may_know
 from minifile.services.users import lock_user
+from minifile.values import SendAnswer, SendOutcome
 
 MAX_WEBHOOKS = 10
 TEST = "test"
@@ -133,7 +134,7 @@ def send_test(user_id: int, webhook_id: int, *, now: datetime) -> None:
         )
 
 
-def send_to_webhook(claimed: Claimed, sending: Sending, *, now: datetime) -> Answer:
+def send_to_webhook(claimed: Claimed, sending: Sending, *, now: datetime) -> SendAnswer:
     """Post a notification to its webhook, signed, and return what came of it.
 
     A status of 2xx is success; 410 and an address that may not be posted to end it at once;
@@ -141,7 +142,7 @@ def send_to_webhook(claimed: Claimed, sending: Sending, *, now: datetime) -> Ans
     """
     found = _read(claimed)
     if found is None:
-        return Answer(Outcome.REFUSED, "it is not to be told any more")
+        return SendAnswer(SendOutcome.REFUSED, "it is not to be told any more")
     webhook, notification = found
     body = _body(notification, sending.public_url)
     headers = _headers(webhook.secret, notification, body, sending.agent, now)
@@ -151,12 +152,14 @@ def send_to_webhook(claimed: Claimed, sending: Sending, *, now: datetime) -> Ans
             destination, body, headers, allowed=sending.allowed, patience=sending.patience
         )
     except BadOption:
-        return Answer(Outcome.REFUSED, "the address is not allowed")
+        return SendAnswer(SendOutcome.REFUSED, "the address is not allowed")
     except PostFailed as error:
-        return Answer(Outcome.LATER, str(error))
+        return SendAnswer(SendOutcome.LATER, str(error))
     if 200 <= status < 300:
-        return Answer(Outcome.SENT, f"HTTP {status}")
-    return Answer(Outcome.REFUSED if status == _GONE else Outcome.LATER, f"HTTP {status}")
+        return SendAnswer(SendOutcome.SENT, f"HTTP {status}")
+    return SendAnswer(
+        SendOutcome.REFUSED if status == _GONE else SendOutcome.LATER, f"HTTP {status}"
+    )
 
 
 def _read(claimed: Claimed) -> tuple[Webhook, Notification] | None:

@@ -11,7 +11,8 @@ from flask import Flask
 
 from minifile.errors import ServiceBusy
 from minifile.extensions import DATABASE_UNAVAILABLE, db, first_line
-from minifile.services.dispatching import Answer, Claimed, Outcome, claim_due, settle
+from minifile.services.dispatching import Claimed, claim_due, settle
+from minifile.values import SendAnswer, SendOutcome
 from minifile.web.mail_channel import send_by_mail
 from minifile.web.webhook_channel import send_by_webhook
 
@@ -23,7 +24,7 @@ _PATIENCE_AT_END = 5.0
 MAIL = "mail"
 WEBHOOK = "webhook"
 
-Send = Callable[..., Answer]
+Send = Callable[..., SendAnswer]
 SENDERS: Mapping[str, Send] = {MAIL: send_by_mail, WEBHOOK: send_by_webhook}
 
 
@@ -83,7 +84,7 @@ class Dispatcher:
 
 def send(
     claimed: Claimed, *, clock: Callable[[], datetime], senders: Mapping[str, Send] = SENDERS
-) -> Answer:
+) -> SendAnswer:
     """Send one dispatch and settle it. What goes wrong is logged by its kind, and tried again."""
     began = time.monotonic()
     try:
@@ -95,7 +96,7 @@ def send(
         # Without its text, which may hold an address.
         kind = type(error).__name__
         log.error("notification %d could not be sent: %s", claimed.notification_id, kind)
-        answer = Answer(Outcome.LATER, type(error).__name__)
+        answer = SendAnswer(SendOutcome.LATER, type(error).__name__)
     db.session.remove()
     took = timedelta(seconds=time.monotonic() - began)
     settle(claimed, answer, spread=random.random(), took=took, now=clock())  # noqa: S311 (no secret)

@@ -7,35 +7,29 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from minifile.services.daily_mails import DIGEST
-from minifile.services.dispatching import Answer, Claimed, Outcome
-from minifile.services.mail import PATIENCE, Mail, Mailer, MailOutcome, domain_of, offer_mail
+from minifile.services.dispatching import Claimed
+from minifile.services.mail import PATIENCE, Mail, Mailer, domain_of, offer_mail
 from minifile.services.told import ToldRecord, codes_of, read_told
+from minifile.values import SendAnswer, SendOutcome
 from minifile.web.current import current_settings
 from minifile.web.letters import mailer_of
 from minifile.web.notification_mails import write_digest, write_mail
 from minifile.web.notification_words import Told
 from minifile.web.switching_off import Off
 
-_OUTCOMES = {
-    MailOutcome.TAKEN: Outcome.SENT,
-    MailOutcome.LATER: Outcome.LATER,
-    MailOutcome.REFUSED: Outcome.REFUSED,
-}
 
-
-def send_by_mail(claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE) -> Answer:
+def send_by_mail(claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE) -> SendAnswer:
     """Write the mail about a notification and offer it to the server, within the app's context.
 
     Without an address, or an account, the mail is refused; without MAIL_URL it waits.
     """
     mailer, told = mailer_of(current_settings()), read_told(claimed.notification_id)
     if mailer is None:
-        return Answer(Outcome.LATER, "MAIL_URL is not set")
+        return SendAnswer(SendOutcome.LATER, "MAIL_URL is not set")
     if told is None or told.email is None:
-        return Answer(Outcome.REFUSED, "no address")
+        return SendAnswer(SendOutcome.REFUSED, "no address")
     mail = _mail(told, told.email, _message_id(mailer, claimed.name))
-    answer = offer_mail(replace(mailer, patience=patience), mail, now=now)
-    return Answer(_OUTCOMES[answer.outcome], answer.said)
+    return offer_mail(replace(mailer, patience=patience), mail, now=now)
 
 
 def _mail(told: ToldRecord, to: str, message_id: str) -> Mail:

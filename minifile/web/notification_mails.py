@@ -14,8 +14,6 @@ from minifile.web.current import current_settings
 from minifile.web.notification_words import KIND_WORDS, Told, Words, one_line, words_for
 from minifile.web.switching_off import Off, off_path
 
-DIGEST = "digest"
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -41,13 +39,6 @@ def write_digest(to: str, told: Sequence[Told], off: Off, *, message_id: str) ->
     heading = f"{count} happened to your links"
     why = "You asked for one mail a day about what happens to your links."
     return _mail(to, heading, f"{heading}.", entries, why, off, message_id)
-
-
-def write_test(to: str, *, message_id: str | None = None) -> Mail:
-    """Write a mail that only shows that mails arrive."""
-    return Mail(
-        to, f"A test · {current_app.name}", "This is a test: mails arrive.\n", None, message_id
-    )
 
 
 def _mail(

@@ -3,13 +3,16 @@
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from minifile.services.dispatching import Answer, Claimed
+from minifile.services.dispatching import Claimed
 from minifile.services.posting import PATIENCE
 from minifile.services.webhooks import Sending, send_to_webhook
+from minifile.values import SendAnswer
 from minifile.web.current import current_settings
 
 
-def send_by_webhook(claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE) -> Answer:
+def send_by_webhook(
+    claimed: Claimed, *, now: datetime, patience: timedelta = PATIENCE
+) -> SendAnswer:
     """Post a notification to its webhook, within the application's context."""
     settings = current_settings()
     sending = Sending(

@@ -15,7 +15,7 @@ from replay.world import World
 from minifile.extensions import db
 from minifile.policy.timelines import Step, edges
 from minifile.services import analytics
-from minifile.services.counts import Subject, TallyScope
+from minifile.services.counts import EVERYTHING, Subject, TallyScope
 from minifile.services.details import iterate_deliveries
 from minifile.services.top_links import top_links
 
@@ -197,7 +197,8 @@ def _compare_shares(world: World, found: Differences, scope: str, subject: int, 
 
 def _compare_top(world: World, found: Differences) -> None:
     for owner in (None, *sorted({link.owner for link in world.truth.links} - {None})):
-        top = top_links(owner, SINCE, UNTIL, limit=10, now=world.now)
+        subject = EVERYTHING if owner is None else Subject(TallyScope.USER, owner)
+        top = top_links(subject, SINCE, UNTIL, limit=10, now=world.now)
         left = [each for each in world.truth.links if not each.is_gone]
         links = [each for each in left if owner in (None, each.owner)]
         sums = {each.id: world.truth.count("link", each.id, SINCE, UNTIL) for each in links}

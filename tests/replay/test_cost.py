@@ -93,7 +93,7 @@ def test_questions_are_answered_at_once_with_a_million_deliveries(
                 ("families", lambda s=subject: _by_family(s)),
             ):
                 seconds[f"{name} {what}"] = _seconds(ask)
-        for name, who in (("user", owner), ("all", None)):
+        for name, who in (("user", Subject(TallyScope.USER, owner)), ("all", EVERYTHING)):
             seconds[f"{name} top"] = _seconds(
                 lambda w=who: top_links(w, since, until, limit=10, now=NOW)
             )

@@ -15,7 +15,8 @@ from sqlalchemy import delete, select, update
 from minifile.extensions import db, write_transaction
 from minifile.models import Dispatch, Link, Slot, Subscription
 from minifile.policy.counting import FileSpan
-from minifile.services.dispatching import claim_due, delete_old_notifications
+from minifile.services.dispatch_log import delete_old_notifications
+from minifile.services.dispatching import claim_due
 from minifile.services.download_notices import QUIET_FOR
 from minifile.services.records import read_made_link
 from minifile.services.rollup import end_slots

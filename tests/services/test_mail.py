@@ -13,14 +13,12 @@ from conftest import NOW
 from minifile.config.mail import parse_mail_url
 from minifile.services.mail import (
     Mail,
-    MailAnswer,
     Mailer,
-    MailOutcome,
     offer_mail,
     probe_mail,
     send_mail,
 )
-from minifile.values import Level
+from minifile.values import Level, SendAnswer, SendOutcome
 
 MAIL = Mail("Ällice@example.org", "Grüße · minifile", "Hier: https://f.example.org/reset/s3cret\n")
 PLAIN = Mail("alice@example.org", "Grüße · minifile", "Hier: https://f.example.org/reset/s3cret\n")
@@ -90,11 +88,11 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_it_may_take(
 
 @pytest.mark.parametrize(
     ("without_end", "outcome"),
-    [(b"", MailOutcome.LATER), (b"DATA", MailOutcome.LATER), (b"QUIT", MailOutcome.TAKEN)],
+    [(b"", SendOutcome.LATER), (b"DATA", SendOutcome.LATER), (b"QUIT", SendOutcome.SENT)],
     ids=["greeting", "data", "goodbye"],
 )
 def test_a_server_that_never_stops_talking_is_left_in_time(
-    without_end: bytes, outcome: MailOutcome
+    without_end: bytes, outcome: SendOutcome
 ):
     with talkative_server(without_end) as (url, got):
         began = time.monotonic()
@@ -147,7 +145,7 @@ def test_a_mail_of_the_outbox_has_two_forms_an_id_of_its_own_and_a_way_to_end_it
         answer = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
 
     mail = mailbox.only()
-    assert answer == MailAnswer(MailOutcome.TAKEN, "250")
+    assert answer == SendAnswer(SendOutcome.SENT, "250")
     assert mail.get_content_type() == "multipart/alternative"
     assert (text_of(mail).strip(), html_of(mail).strip()) == ("Words.", "<p>Words.</p>")
     assert mail["Message-ID"] == "<n-1@example.org>"
@@ -166,19 +164,19 @@ def test_a_long_address_to_end_it_stays_in_one_piece():
 @pytest.mark.parametrize(
     ("said", "outcome"),
     [
-        ("450 4.2.1 busy, alice@example.org", MailOutcome.LATER),
-        ("421 4.3.2 going down", MailOutcome.LATER),
-        ("550 5.1.1 no alice@example.org here", MailOutcome.REFUSED),
+        ("450 4.2.1 busy, alice@example.org", SendOutcome.LATER),
+        ("421 4.3.2 going down", SendOutcome.LATER),
+        ("550 5.1.1 no alice@example.org here", SendOutcome.REFUSED),
     ],
 )
-def test_it_is_offered_again_unless_the_mailbox_is_none(said: str, outcome: MailOutcome):
+def test_it_is_offered_again_unless_the_mailbox_is_none(said: str, outcome: SendOutcome):
     with mail_server() as mailbox:
         mailbox.recipient_answers = [said]
 
         first = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
         then = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
 
-    assert (first.outcome, then.outcome) == (outcome, MailOutcome.TAKEN)
+    assert (first.outcome, then.outcome) == (outcome, SendOutcome.SENT)
     assert first.said == f"SMTPRecipientsRefused {said[:3]}"
 
 
@@ -188,7 +186,7 @@ def test_a_mail_that_the_server_does_not_want_is_not_offered_again():
 
         answer = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
 
-    assert answer == MailAnswer(MailOutcome.REFUSED, "SMTPDataError 554")
+    assert answer == SendAnswer(SendOutcome.REFUSED, "SMTPDataError 554")
 
 
 def test_a_mail_whose_answer_was_lost_comes_again_under_the_same_id():
@@ -198,7 +196,7 @@ def test_a_mail_whose_answer_was_lost_comes_again_under_the_same_id():
         first = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
         then = offer_mail(mailer(mailbox.url), TOLD, now=NOW)
 
-    assert (first.outcome, then.outcome) == (MailOutcome.LATER, MailOutcome.TAKEN)
+    assert (first.outcome, then.outcome) == (SendOutcome.LATER, SendOutcome.SENT)
     assert [mail["Message-ID"] for mail in mailbox.mails] == ["<n-1@example.org>"] * 2
 
 
@@ -213,7 +211,7 @@ def test_a_server_that_is_away_or_set_up_wrongly_gets_the_mail_later():
         ]
     answers.append(offer_mail(mailer(mailbox.url), TOLD, now=NOW))
 
-    assert {answer.outcome for answer in answers} == {MailOutcome.LATER}
+    assert {answer.outcome for answer in answers} == {SendOutcome.LATER}
     assert answers[0].said == "SMTPAuthenticationError 535"
 
 
@@ -221,6 +219,6 @@ def test_nothing_is_offered_to_an_address_that_brings_headers_along():
     with mail_server() as mailbox:
         mail = Mail("a@example.org\r\nBcc: b@example.org", "s", "t")
 
-        assert offer_mail(mailer(mailbox.url), mail, now=NOW).outcome is MailOutcome.REFUSED
+        assert offer_mail(mailer(mailbox.url), mail, now=NOW).outcome is SendOutcome.REFUSED
 
     assert mailbox.mails == []

@@ -86,7 +86,7 @@ def all_numbers(link: LinkRecord) -> list[object]:
     found += [timeline(each, quarters, now=now) for each in subjects]
     found += [timeline(subjects[0], days_in_berlin, now=now)]
     found += [break_down(subjects[0], SINCE, UNTIL, limit=10)]
-    found += [top_links(None, SINCE, UNTIL, limit=5, now=now)]
+    found += [top_links(EVERYTHING, SINCE, UNTIL, limit=5, now=now)]
     return found
 
 
@@ -150,7 +150,7 @@ def test_what_was_fetched_today_brings_a_link_among_the_best(everywhere: Flask):
     for link in (rising, rising, new):
         fetch(link, BOB, later)
 
-    best = [top_links(None, SINCE, UNTIL, limit=n, now=later) for n in (1, 2, 3)]
+    best = [top_links(EVERYTHING, SINCE, UNTIL, limit=n, now=later) for n in (1, 2, 3)]
 
     assert [[(each.id, each.counts.downloads) for each in found] for found in best] == [
         [(rising.id, 3)],

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from minifile.extensions import db, write_transaction
 from minifile.identity import UserRole
 from minifile.models import Dispatch, User
-from minifile.services import dispatching
+from minifile.services import dispatch_log
 from minifile.services.choices import switch_mails_off
 from minifile.services.daily_mails import gather_daily_mails
-from minifile.services.dispatching import delete_old_notifications, redeliver
+from minifile.services.dispatch_log import delete_old_notifications, redeliver
 from minifile.services.notifications import MAIL_DAILY, notify
 from minifile.services.pacing import unhurried_transaction
 from minifile.services.statements import driver_of
@@ -53,7 +53,7 @@ def test_what_is_asked_for_once_more_is_not_deleted(
         with unhurried_transaction() as session:
             yield session
 
-    monkeypatch.setattr(dispatching, "unhurried_transaction", after_a_request)
+    monkeypatch.setattr(dispatch_log, "unhurried_transaction", after_a_request)
     deleted = delete_old_notifications(NOW + 30 * DAY)
 
     assert (deleted, db.session.scalar(select(Dispatch.state))) == (0, "pending")

@@ -22,8 +22,8 @@ from minifile.errors import BadOption, Conflict, NotFound
 from minifile.extensions import db, write_transaction
 from minifile.identity import UserRole
 from minifile.models import User
-from minifile.services.dispatch_log import list_dispatches
-from minifile.services.dispatching import CLAIMED_FOR, claim_due, redeliver
+from minifile.services.dispatch_log import list_dispatches, redeliver
+from minifile.services.dispatching import CLAIMED_FOR, claim_due
 from minifile.services.notifications import notify
 from minifile.services.statements import driver_of
 from minifile.services.webhooks import (

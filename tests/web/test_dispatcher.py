@@ -16,13 +16,14 @@ from minifile.extensions import db, write_transaction
 from minifile.models import User
 from minifile.services.choices import write_habits
 from minifile.services.daily_mails import gather_daily_mails
-from minifile.services.dispatch_log import DispatchRecord, list_dispatches, look_at_outbox
-from minifile.services.dispatching import (
-    CLAIMED_FOR,
-    claim_due,
+from minifile.services.dispatch_log import (
+    DispatchRecord,
     delete_old_notifications,
+    list_dispatches,
+    look_at_outbox,
     redeliver,
 )
+from minifile.services.dispatching import CLAIMED_FOR, claim_due
 from minifile.services.notifications import notify
 from minifile.services.statements import driver_of
 from minifile.web.dispatcher import Dispatcher, send

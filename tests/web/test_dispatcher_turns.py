@@ -16,9 +16,10 @@ from sqlalchemy import insert
 
 from minifile.extensions import db, write_transaction
 from minifile.models import Webhook
-from minifile.services.dispatching import OF_ONE_USER, Answer, Claimed, Outcome, claim_due, settle
+from minifile.services.dispatching import OF_ONE_USER, Claimed, claim_due, settle
 from minifile.services.notifications import notify
 from minifile.services.statements import driver_of
+from minifile.values import SendAnswer, SendOutcome
 from minifile.web.dispatcher import Dispatcher
 
 SECOND = timedelta(seconds=1)
@@ -66,7 +67,9 @@ def test_receivers_of_one_user_that_hang_leave_threads_to_others(any_database_ap
 
         assert (len(hanging), len(more)) == (OF_ONE_USER, 0)
         assert [each.webhook_id for each in of_bob] == [None]
-        settle(hanging[0], Answer(Outcome.SENT, "HTTP 200"), spread=0.5, took=SECOND, now=NOW)
+        settle(
+            hanging[0], SendAnswer(SendOutcome.SENT, "HTTP 200"), spread=0.5, took=SECOND, now=NOW
+        )
         assert len(claim_due(8, now=NOW + SECOND)) == 1
 
 
