@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from flask import Response, make_response, render_template, url_for
+from flask import Response, make_response, render_template, request, url_for
 
 from minifile.analytics.asking import about_period, asked_id, asked_period, keep_zone
 from minifile.analytics.exports import Table, send_table
@@ -70,20 +70,21 @@ def _table(
     match name:
         case "timeline":
             return timeline_table(subject, period, now=now)
-        case "sources":
+        case "sources" if file is None:
             return sources_table(subject, period)
-        case "files":
+        case "files" if file is None:
             return files_table(link.id, period, now=now)
         case "deliveries":
             return deliveries_table(link.id, _id(file), period, now=now)
-    raise NotFound("There is no such export: take timeline, sources, files or deliveries.")
+    of_link = "" if file else "sources, files, "
+    raise NotFound(f"There is no such export: take timeline, {of_link}or deliveries.")
 
 
 def _asked_file(link: LinkRecord) -> FileRecord | None:
     """Return the file that the address names, if any. Raises NotFound."""
-    file_id = asked_id("file")
-    if file_id is None:
+    if not request.args.get("file"):
         return None
+    file_id = asked_id("file")
     for file in link.files:
         if file.id == file_id:
             return file

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from minifile.analytics.charts import Moment
-from minifile.services.periods import Period, Step
+from minifile.services.periods import FIRST_DAY, LAST_DAY, Period, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def chosen_days(period: Period) -> Chosen:
     # The end belongs to what follows.
     last = (period.until - timedelta(microseconds=1)).astimezone(period.zone)
     words = [f"{each.day} {each:%b %Y}" for each in (first, last)]
-    return Chosen(" to ".join(dict.fromkeys(words)), f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}")
+    # A week may begin before the first day that may be asked for.
+    days = max(first.date(), FIRST_DAY), min(last.date(), LAST_DAY)
+    return Chosen(" to ".join(dict.fromkeys(words)), *map(str, days))
 
 
 def _full(at: datetime, step: Step) -> str:

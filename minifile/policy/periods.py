@@ -16,7 +16,7 @@ _LENGTHS = {
 ALL = "all"
 RANGES = (*_LENGTHS, ALL)
 # A custom stretch ends within these: that many months still fit into one chart.
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 # More bars than that are narrower than a dot.
 _MOST_STEPS = 750
 _STEP_LENGTHS = {
@@ -58,8 +58,8 @@ def read_day(text: str) -> date:
         day = date.fromisoformat(text.strip())
     except ValueError:
         raise BadOption("Write days like 2026-11-25.") from None
-    if not _FIRST_DAY <= day <= _LAST_DAY:
-        raise BadOption(f"Choose days from {_FIRST_DAY} to {_LAST_DAY}.")
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise BadOption(f"Choose days from {FIRST_DAY} to {LAST_DAY}.")
     return day
 
 

@@ -121,8 +121,11 @@ def _slots(subject: Subject, now: datetime) -> Iterator[tuple[int, Mapping[str, 
 
 def _slot_query(subject: Subject, now: datetime, by: Any) -> Select[Any]:
     is_fetching = exists().where(Delivery.slot_id == Slot.id, _is_fetching(now))
+    counted = slot_columns()
     columns: dict[str, SQLColumnExpression[Any]] = {
-        **slot_columns(),
+        **counted,
+        # What was handed over, and is fetched again from us, is one of the latter.
+        "downloads_handed_over": case((is_fetching, 0), else_=counted["downloads_handed_over"]),
         "downloads_fetching": case((and_(Slot.completed_at.is_(None), is_fetching), 1), else_=0),
     }
     query = (
@@ -140,8 +143,10 @@ def _deliveries(subject: Subject, now: datetime) -> Iterator[tuple[int, Mapping[
 
 def _delivery_query(subject: Subject, now: datetime, by: Any) -> Select[Any]:
     is_fetching = and_(Delivery.completed_at.is_(None), _is_fetching(now))
+    counted = delivery_columns()
     columns: dict[str, SQLColumnExpression[Any]] = {
-        **delivery_columns(),
+        **counted,
+        "deliveries_handed_over": case((is_fetching, 0), else_=counted["deliveries_handed_over"]),
         "fetching": case((is_fetching, 1), else_=0),
     }
     query = (

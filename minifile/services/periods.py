@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from minifile.errors import BadOption
 from minifile.policy.periods import (
     ALL,
+    FIRST_DAY,
+    LAST_DAY,
     RANGES,
     choose_step,
     divide,
@@ -20,7 +22,17 @@ from minifile.policy.timelines import Step
 from minifile.services.analytics import extent
 from minifile.services.counts import Subject
 
-__all__ = ["ALL", "RANGES", "AskedPeriod", "Period", "Step", "is_zone", "read_period"]
+__all__ = [
+    "ALL",
+    "FIRST_DAY",
+    "LAST_DAY",
+    "RANGES",
+    "AskedPeriod",
+    "Period",
+    "Step",
+    "is_zone",
+    "read_period",
+]
 
 
 @dataclass(frozen=True, slots=True)

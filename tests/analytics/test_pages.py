@@ -169,6 +169,43 @@ def test_a_file_of_another_link_is_not_found(app: Flask):
     ).status_code == 404  # fmt: skip
 
 
+@pytest.mark.parametrize("file", ["abc", "-1", "0"])
+def test_what_is_no_file_of_the_link_is_not_found(app: Flask, file: str):
+    assert look(app, send(app), f"?file={file}").status_code == 404
+
+
+def test_the_way_to_a_file_keeps_the_days_and_offers_what_is_of_the_file(app: Flask):
+    sent = a_busy_bundle(app)
+    file = stored_link(app, sent.code).files[1].id
+    asked = "from=2026-01-01&amp;to=2026-12-31&amp;step=week"
+
+    of_link = look(app, sent, f"?{unescape(asked)}").text
+    of_file = look(app, sent, f"?{unescape(asked)}&file={file}").text
+
+    assert f'"?{asked}&amp;file={file}"' in of_link
+    assert f'"?{asked}&amp;file="' in of_file
+    assert "analytics/files.csv" in of_link
+    assert "analytics/files.csv" not in of_file
+    address = f"{sent.page}/analytics/sources.csv?file={file}"
+    assert fetch(owner_of(app, sent), address).status_code == 404
+
+
+def test_the_days_of_the_form_may_be_asked_for_again(app: Flask):
+    sent = send(app)
+    page = look(app, sent, "?from=2000-01-01&to=2000-01-05&step=week").text
+    first, last = re.findall(r'type="date" value="(.*?)"', page)
+
+    assert first == "2000-01-01"
+    assert look(app, sent, f"?from={first}&to={last}&step=week").status_code == 200
+
+
+def test_every_table_has_a_name(app: Flask):
+    page = look(app, a_busy_bundle(app)).text
+
+    assert page.count("<table ") >= 6
+    assert page.count("<table ") == len(re.findall(r"<table [^>]*aria-labelledby=", page))
+
+
 def test_older_deliveries_are_on_the_next_page(app: Flask):
     sent = send(app)
     for number in range(52):

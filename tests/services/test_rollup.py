@@ -16,9 +16,9 @@ from services.making import (
     make_link,
     storage_of,
 )
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from minifile.extensions import db, read_as_one
+from minifile.extensions import db, read_as_one, write_transaction
 from minifile.models import Delivery, SeenClient, Slot, Visit
 from minifile.policy.counting import FileSpan
 from minifile.services.analytics import break_down, timeline
@@ -248,3 +248,19 @@ def kept(table: type) -> int:
     found = db.session.scalar(select(func.count()).select_from(table))
     db.session.commit()
     return found or 0
+
+
+def test_what_was_handed_over_and_is_fetched_again_is_one_that_is_fetched(everywhere: Flask):
+    link = make_link(everywhere, b"a" * 100, b"b" * 100, now=EVENING - HOUR, lifetime=4 * DAY)
+    asked = link.files[0]
+    parts = [FileSpan(asked.id, asked.size_bytes, Span(0, 100))]
+    begin_delivery(link, BOB, parts, fresh=True, lease=DAY, now=EVENING)
+    with write_transaction() as session:
+        session.execute(update(Delivery).values(handed_over_at=EVENING))
+
+    for subject in (Subject(TallyScope.LINK, link.id), Subject(TallyScope.FILE, asked.id)):
+        numbers = count(subject, SINCE, UNTIL, now=EVENING)
+
+        assert (numbers.fetching, numbers.deliveries_handed_over) == (1, 0)
+        assert (numbers.deliveries_aborted, numbers.downloads_aborted) == (0, 0)
+        assert numbers.downloads_handed_over == 0
