@@ -8,7 +8,8 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from apscheduler.events import EVENT_SCHEDULER_SHUTDOWN
@@ -16,7 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from minifile import metering
-from minifile.errors import ServiceBusy
+from minifile.errors import ServiceBusy, StorageUnavailable
 from minifile.extensions import DATABASE_UNAVAILABLE, first_line
 from minifile.identity import BY_INSTANCE
 from minifile.services.daily_mails import gather_daily_mails
@@ -94,24 +95,50 @@ def _add(
     )
 
 
-def _run_dispatching(app: Flask, dispatcher: Dispatcher) -> None:
+@contextmanager
+def _job(app: Flask, what: str) -> Iterator[None]:
+    """Run the block in the application's context; log what it raises, since a job runs again.
+
+    That the database or the storage is away or busy is one sentence; all else has a traceback.
+    """
     try:
         with app.app_context():
-            dispatcher.run()
-    except (ServiceBusy, *DATABASE_UNAVAILABLE) as error:
-        log.error("nothing could be sent: %s", first_line(error))
+            yield
+    except DATABASE_UNAVAILABLE as error:
+        log.error("%s broke off, since the database does not answer: %s", what, first_line(error))
+    except (ServiceBusy, StorageUnavailable) as error:
+        log.error("%s broke off: %s", what, first_line(error))
     except Exception:
-        log.exception("sending notifications failed; it is tried again at once")
+        log.exception("%s broke off; it is tried again", what)
+
+
+def _run_dispatching(app: Flask, dispatcher: Dispatcher) -> None:
+    with _job(app, "sending notifications"):
+        dispatcher.run()
 
 
 def _run_looking(app: Flask) -> None:
-    try:
-        with app.app_context():
-            look_around_if_due()
-    except DATABASE_UNAVAILABLE as error:
-        log.error("nobody was told of what is due: %s", first_line(error))
-    except Exception:
-        log.exception("telling of what is due failed; it is tried again in a minute")
+    with _job(app, "telling of what is due"):
+        look_around_if_due()
+
+
+def _run_write_back(app: Flask) -> None:
+    with _job(app, "writing the database's log back"):
+        write_back()
+
+
+def _run_roll_up(app: Flask) -> None:
+    with _job(app, "the roll-up"):
+        roll_up_if_due()
+
+
+def _run_purge(app: Flask) -> None:
+    with _job(app, "the purge"):
+        try:
+            purge_if_due()
+        except Exception:
+            metering.count(metering.PURGE_RUNS, "failed")
+            raise
 
 
 def look_around_if_due() -> bool:
@@ -126,24 +153,6 @@ def look_around_if_due() -> bool:
     return True
 
 
-def _run_write_back(app: Flask) -> None:
-    try:
-        with app.app_context():
-            write_back()
-    except DATABASE_UNAVAILABLE as error:
-        log.error("the database's log could not be written back: %s", first_line(error))
-
-
-def _run_roll_up(app: Flask) -> None:
-    try:
-        with app.app_context():
-            roll_up_if_due()
-    except DATABASE_UNAVAILABLE as error:
-        log.error("the roll-up broke off: %s", first_line(error))
-    except Exception:
-        log.exception("the roll-up failed; it is tried again in a minute")
-
-
 def roll_up_if_due() -> bool:
     """Roll visits up and destroy old salts, unless some process did within the minute."""
     now = utcnow()
@@ -152,18 +161,6 @@ def roll_up_if_due() -> bool:
         return False
     roll_up(now)
     return True
-
-
-def _run_purge(app: Flask) -> None:
-    try:
-        with app.app_context():
-            purge_if_due()
-    except DATABASE_UNAVAILABLE as error:
-        metering.count(metering.PURGE_RUNS, "failed")
-        log.error("the purge broke off, since the database does not answer: %s", first_line(error))
-    except Exception:
-        metering.count(metering.PURGE_RUNS, "failed")
-        log.exception("the purge failed; it is tried again after the interval")
 
 
 def purge_if_due() -> bool:

@@ -104,6 +104,21 @@ def test_a_blob_that_can_not_be_deleted_is_logged_and_tried_again_an_interval_la
         assert codes_left() == set()
 
 
+def test_a_bucket_that_is_away_is_one_sentence_in_the_log(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+):
+    app = make_app(
+        storage_url="s3://bucket?endpoint=http://127.0.0.1:1&access_key_id=a&secret_access_key=b"
+    )
+    caplog.clear()
+
+    scheduler._run_purge(app)
+
+    said = [record.getMessage() for record in caplog.records if record.name == "minifile"]
+    assert said[-1] == "the purge broke off: The bucket's endpoint can't be reached."
+    assert "Traceback" not in caplog.text
+
+
 def replace_by_folder(blob: Path) -> Path:
     """Put something in a blob's place that can't be unlinked."""
     blob.unlink()
