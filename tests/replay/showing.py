@@ -1,7 +1,7 @@
 """Chooses what is looked at: whose pages and exports, in which steps and by whose clock."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from replay.comparing import ZONES, Differences
@@ -28,7 +28,7 @@ def compare_shown(
 ) -> Differences:
     """Compare the pages and exports of the instance, of users and of links, all or some."""
     found, truth = Differences(), reader.world.truth
-    links = _some_links(truth, most_links)
+    links = _some_links(truth, reader.world.now, most_links)
     owners = sorted({each.owner for each in truth.links} - {None})
     subjects = [("all", 0), *(("user", each) for each in owners)]
     subjects += [("link", each.id) for each in links]
@@ -50,6 +50,10 @@ def compare_shown(
     return found
 
 
+def _has_pages(truth: Truth, link: TrueLink, now: datetime) -> bool:
+    return truth.standing(link, now) in ("open", "exhausted")
+
+
 def _asked(step: Step, zone: ZoneInfo) -> Asked:
     """Ask for all in days; in hours for the days themselves, since 40 days have too many."""
     if step is Step.DAY:
@@ -60,9 +64,12 @@ def _asked(step: Step, zone: ZoneInfo) -> Asked:
     }
 
 
-def _some_links(truth: Truth, most: int | None) -> list[TrueLink]:
-    """Return all links; or the busiest ones, with a bundle and one that nobody has fetched."""
-    left = [each for each in truth.links if not each.is_gone]
+def _some_links(truth: Truth, now: datetime, most: int | None) -> list[TrueLink]:
+    """Return all links; or the busiest ones, with a bundle and one that nobody has fetched.
+
+    Not those that are over: their pages say so to their senders too.
+    """
+    left = [each for each in truth.links if not each.is_gone and _has_pages(truth, each, now)]
     if most is None:
         return left
     fetched = {each.path: sum(slot.link is each for slot in truth.slots) for each in left}
