@@ -1,7 +1,6 @@
 """`minifile user`, `invite` and `token`: everything about accounts from a shell."""
 
 import re
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from cli.conftest import Run
 from click.testing import Result
 from conftest import MINIFILE, environment_of
 from flask import Flask
+from forking import run_forked
 from sqlalchemy import select
 
 from minifile.extensions import db
@@ -44,10 +44,8 @@ def user(app: Flask, name: str) -> User:
 def test_the_first_admin_is_made_before_the_server_was_ever_started(tmp_path: Path):
     environment = environment_of(instance_path=str(tmp_path / "new"))
 
-    done = subprocess.run(
-        [*MINIFILE, "user", "create", "Root", "--admin", "--password-stdin"],
-        input=f"{PASSWORD}\n", env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [*MINIFILE, "user", "create", "Root", "--admin", "--password-stdin"]
+    done = run_forked(command, env=environment, text=f"{PASSWORD}\n")
 
     assert (done.returncode, done.stdout) == (0, "Made the admin Root.\n")
 
@@ -74,11 +72,9 @@ def test_what_can_not_be_made_is_said_in_a_sentence(
 ):
     make(app, "Bob")
 
-    done = subprocess.run(
-        [*MINIFILE, "user", "create", name, "--password-stdin"], input=f"{password}\n",
-        env=environment_of(instance_path=str(Path(app.instance_path))),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [*MINIFILE, "user", "create", name, "--password-stdin"]
+    environment = environment_of(instance_path=str(Path(app.instance_path)))
+    done = run_forked(command, env=environment, text=f"{password}\n")
 
     assert done.returncode == 1
     assert words in done.stderr
