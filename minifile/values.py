@@ -50,6 +50,34 @@ class VisitKind(StrEnum):
     MADE = "made"
 
 
+class NotificationKind(StrEnum):
+    """What a notification tells of."""
+
+    FIRST_DOWNLOAD = "first_download"
+    DOWNLOAD = "download"
+    EXHAUSTED = "exhausted"
+    UNFETCHED = "unfetched"
+    SUBMISSION = "submission"
+    QUOTA = "quota"
+    REPORT = "report"
+    DIGEST = "digest"
+    """What was held for the one mail of a day."""
+    TEST = "test"
+
+
+class DispatchState(StrEnum):
+    """Where one way of telling a notification stands."""
+
+    HELD = "held"
+    """For the mail of the day."""
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+    """For good: refused, or tried for a day."""
+    GATHERED = "gathered"
+    """Into a mail of the day, which has a dispatch of its own."""
+
+
 class SendOutcome(StrEnum):
     """What came of one attempt to send."""
 

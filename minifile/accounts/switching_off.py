@@ -6,7 +6,7 @@ from minifile.accounts.blueprint import bp
 from minifile.errors import NotFound
 from minifile.extensions import exempt_from_csrf
 from minifile.services.choices import is_chosen, link_words, read_habits, switch_mails_off
-from minifile.services.daily_mails import DIGEST
+from minifile.values import NotificationKind
 from minifile.web.notification_words import KIND_WORDS
 from minifile.web.switching_off import Off, read_off
 
@@ -32,7 +32,7 @@ def _found(token: str) -> Off:
     """Return what a token is for. Raises NotFound, also when the account is gone."""
     off = read_off(token)
     read_habits(off.user_id)
-    if off.kind != DIGEST and off.kind not in KIND_WORDS:
+    if off.kind != NotificationKind.DIGEST and off.kind not in KIND_WORDS:
         raise NotFound
     return off
 
@@ -44,7 +44,7 @@ def _page(off: Off, state: str) -> Response:
 
 
 def _words(off: Off) -> str:
-    if off.kind == DIGEST:
+    if off.kind == NotificationKind.DIGEST:
         return "All mails about your links and file requests, and so the one mail a day."
     words = f"Mails about {KIND_WORDS[off.kind]}"
     if off.link_id is None:

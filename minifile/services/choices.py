@@ -12,9 +12,10 @@ from minifile.errors import BadOption, NotFound
 from minifile.extensions import db, write_transaction
 from minifile.models import File, Subscription, User
 from minifile.policy.daily_mails import check_zone, list_zones
-from minifile.services.daily_mails import DIGEST, drop_waiting_mails, release_held
+from minifile.services.daily_mails import drop_waiting_mails, release_held
 from minifile.services.unfetched import MAX_HOURS
 from minifile.services.users import lock_user
+from minifile.values import NotificationKind
 
 
 class MailMode(StrEnum):
@@ -94,13 +95,13 @@ def write_habits(user_id: int, hours: int, mode: str, zone: str, *, now: datetim
 
 
 def is_chosen(user_id: int, kind: str, link_id: int | None) -> bool:
-    """Say whether mails about a kind are chosen; for DIGEST: any mail at all."""
+    """Say whether mails about a kind are chosen; for NotificationKind.DIGEST: any mail at all."""
     query = select(Subscription.id).where(_is_mail(user_id, kind, link_id))
     return db.session.scalar(query.limit(1)) is not None
 
 
 def switch_mails_off(user_id: int, kind: str, link_id: int | None) -> None:
-    """End the mails about one kind, of a link or of all, or with DIGEST all mails.
+    """End the mails about one kind, of a link or of all, or with NotificationKind.DIGEST all mails.
 
     What is waiting to be sent is not sent any more. Nothing that is off already is an error.
     """
@@ -113,7 +114,9 @@ def switch_mails_off(user_id: int, kind: str, link_id: int | None) -> None:
         still = select(Subscription.id).where(_is_mail(user_id, kind, None))
         # Who hears of all links by mail anyway still wants what waits.
         if link_id is None or session.scalar(still.limit(1)) is None:
-            drop_waiting_mails(session, user_id, None if kind == DIGEST else kind, link_id)
+            drop_waiting_mails(
+                session, user_id, None if kind == NotificationKind.DIGEST else kind, link_id
+            )
 
 
 def _replace(
@@ -150,7 +153,7 @@ def _is_of(user_id: int, link_id: int | None) -> ColumnElement[bool]:
 
 def _is_mail(user_id: int, kind: str, link_id: int | None) -> ColumnElement[bool]:
     is_mail = and_(Subscription.user_id == user_id, Subscription.webhook_id.is_(None))
-    if kind == DIGEST:
+    if kind == NotificationKind.DIGEST:
         return is_mail
     return and_(is_mail, _is_of(user_id, link_id), Subscription.kind == kind)
 

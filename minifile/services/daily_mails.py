@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from minifile.extensions import db, release_connection
 from minifile.models import Dispatch, Notification, User
 from minifile.policy.daily_mails import next_daily_mail
-from minifile.services.notifications import HELD, PENDING, target_of
+from minifile.services.notifications import target_of
 from minifile.services.pacing import unhurried_transaction
+from minifile.values import DispatchState, NotificationKind
 
-DIGEST = "digest"
 # What one mail tells of at most; more make another mail.
 MAX_EVENTS = 200
 
@@ -38,8 +38,8 @@ def release_held(session: Session, user_id: int, now: datetime) -> None:
     """Let each mail that is held go out by itself, within the caller's transaction."""
     session.execute(
         update(Dispatch)
-        .where(Dispatch.id.in_(_mails_of(user_id)), Dispatch.state == HELD)
-        .values(state=PENDING, next_at=now)
+        .where(Dispatch.id.in_(_mails_of(user_id)), Dispatch.state == DispatchState.HELD)
+        .values(state=DispatchState.PENDING, next_at=now)
         .execution_options(synchronize_session=False)
     )
 
@@ -52,7 +52,7 @@ def drop_waiting_mails(
         delete(Dispatch)
         .where(
             Dispatch.id.in_(_mails_of(user_id, kind, link_id)),
-            Dispatch.state.in_([HELD, PENDING]),
+            Dispatch.state.in_([DispatchState.HELD, DispatchState.PENDING]),
         )
         .execution_options(synchronize_session=False)
     )
@@ -75,7 +75,7 @@ def _holders() -> Sequence[tuple[int, str, datetime | None]]:
         select(User.id, User.digest_zone, func.min(Notification.at))
         .join(Notification, Notification.user_id == User.id)
         .join(Dispatch, Dispatch.notification_id == Notification.id)
-        .where(Dispatch.state == HELD)
+        .where(Dispatch.state == DispatchState.HELD)
         .group_by(User.id, User.digest_zone)
     )
     found = [(row[0], row[1], row[2]) for row in db.session.execute(query)]
@@ -92,7 +92,7 @@ def _gather(user_id: int, now: datetime) -> datetime | None:
         query = (
             select(Dispatch.id, Notification)
             .join(Notification, Notification.id == Dispatch.notification_id)
-            .where(Notification.user_id == user_id, Dispatch.state == HELD)
+            .where(Notification.user_id == user_id, Dispatch.state == DispatchState.HELD)
             .order_by(Dispatch.id)
             .limit(MAX_EVENTS + 1)
         )
@@ -101,8 +101,8 @@ def _gather(user_id: int, now: datetime) -> datetime | None:
             return None
         told = rows[:MAX_EVENTS]
         summary = Notification(
-            key=f"{DIGEST}:{user_id}:{told[0][0]}",
-            kind=DIGEST,
+            key=f"{NotificationKind.DIGEST}:{user_id}:{told[0][0]}",
+            kind=NotificationKind.DIGEST,
             user_id=user_id,
             link_id=None,
             payload={"events": [_event(notification) for _, notification in told]},
@@ -115,14 +115,14 @@ def _gather(user_id: int, now: datetime) -> datetime | None:
                 notification_id=summary.id,
                 target=target_of(user_id, None),
                 line=0,
-                state=PENDING,
+                state=DispatchState.PENDING,
                 next_at=now,
             )
         )
         session.execute(
             update(Dispatch)
             .where(Dispatch.id.in_([dispatch_id for dispatch_id, _ in told]))
-            .values(state="gathered")
+            .values(state=DispatchState.GATHERED)
             .execution_options(synchronize_session=False)
         )
         return rows[MAX_EVENTS][1].at if len(rows) > MAX_EVENTS else None

@@ -9,13 +9,16 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 from minifile.errors import Conflict, NotFound
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Dispatch, Link, Notification, Webhook
-from minifile.services.dispatching import FAILED, SENT
-from minifile.services.notifications import HELD, PENDING
 from minifile.services.pacing import pages_until_gone, unhurried_transaction
+from minifile.values import DispatchState, NotificationKind
 
 PAGE = 50
 # The kinds that are told once a link.
-_ONCE_A_LINK = ("first_download", "exhausted", "unfetched")
+_ONCE_A_LINK = (
+    NotificationKind.FIRST_DOWNLOAD,
+    NotificationKind.EXHAUSTED,
+    NotificationKind.UNFETCHED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,11 @@ def list_dispatches(user_id: int, *, page: int = 1) -> Sequence[DispatchRecord]:
 
 def look_at_outbox() -> Outbox:
     """Return how many dispatches wait or have failed, and how old the oldest is."""
-    failed = select(func.count()).where(Dispatch.state == FAILED)
+    failed = select(func.count()).where(Dispatch.state == DispatchState.FAILED)
     oldest = (
         select(func.min(Notification.at))
         .join(Dispatch, Dispatch.notification_id == Notification.id)
-        .where(Dispatch.state == PENDING)
+        .where(Dispatch.state == DispatchState.PENDING)
     )
     outbox = Outbox(count_waiting(), db.session.scalar(failed) or 0, db.session.scalar(oldest))
     release_connection()
@@ -79,7 +82,9 @@ def look_at_outbox() -> Outbox:
 
 def count_waiting() -> int:
     """Return how many dispatches wait to be sent."""
-    return db.session.scalar(select(func.count()).where(Dispatch.state == PENDING)) or 0
+    return (
+        db.session.scalar(select(func.count()).where(Dispatch.state == DispatchState.PENDING)) or 0
+    )
 
 
 def redeliver(user_id: int, dispatch_id: int, *, now: datetime) -> None:
@@ -93,9 +98,9 @@ def redeliver(user_id: int, dispatch_id: int, *, now: datetime) -> None:
         row = session.scalar(query.with_for_update(of=Dispatch))
         if row is None:
             raise NotFound("There is no such notification.")
-        if row.state not in (SENT, FAILED):
+        if row.state not in (DispatchState.SENT, DispatchState.FAILED):
             raise Conflict("It is on its way already.")
-        row.state, row.next_at, row.round = PENDING, now, row.round + 1
+        row.state, row.next_at, row.round = DispatchState.PENDING, now, row.round + 1
         row.attempts, row.first_at = 0, None
 
 
@@ -106,7 +111,7 @@ def delete_old_notifications(before: datetime) -> int:
     it the same would be told again.
     """
     told = exists().where(Dispatch.notification_id == Notification.id)
-    waiting = told.where(Dispatch.state.in_([HELD, PENDING]))
+    waiting = told.where(Dispatch.state.in_([DispatchState.HELD, DispatchState.PENDING]))
     is_remembered = and_(
         Notification.kind.in_(_ONCE_A_LINK), exists().where(Link.id == Notification.link_id)
     )

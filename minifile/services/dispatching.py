@@ -17,11 +17,8 @@ from sqlalchemy.orm import Session, aliased
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Dispatch, Notification
 from minifile.policy.retrying import next_attempt
-from minifile.services.notifications import PENDING
-from minifile.values import SendAnswer, SendOutcome
+from minifile.values import DispatchState, SendAnswer, SendOutcome
 
-SENT = "sent"
-FAILED = "failed"
 # Of the claims there are at once, so that others get their turn however many receivers hang.
 OF_ONE_USER = 4
 # Longer than any sender takes.
@@ -57,7 +54,7 @@ def _turns(at_most: int, now: datetime) -> Sequence[int]:
     claims = (
         select(Notification.user_id, func.count())
         .join(Dispatch, Dispatch.notification_id == Notification.id)
-        .where(Dispatch.state == PENDING, Dispatch.claimed_until > now)
+        .where(Dispatch.state == DispatchState.PENDING, Dispatch.claimed_until > now)
         .group_by(Notification.user_id)
     )
     held = {row[0]: row[1] for row in db.session.execute(claims)}
@@ -79,10 +76,12 @@ def _firsts(held: Mapping[int, int], now: datetime) -> Select[int, int]:
     counts = or_(Dispatch.attempts > 0, Dispatch.next_at <= now)
     heads = (
         select(func.min(Dispatch.id))
-        .where(Dispatch.state == PENDING, counts)
+        .where(Dispatch.state == DispatchState.PENDING, counts)
         .group_by(Dispatch.target, Dispatch.line)
     )
-    busy = select(Dispatch.target).where(Dispatch.state == PENDING, Dispatch.claimed_until > now)
+    busy = select(Dispatch.target).where(
+        Dispatch.state == DispatchState.PENDING, Dispatch.claimed_until > now
+    )
     full = [user_id for user_id, count in held.items() if count >= OF_ONE_USER]
     return (
         select(func.min(Dispatch.id), Notification.user_id)
@@ -108,8 +107,8 @@ def settle(
     attempts, again = claimed.attempts + 1, None
     if answer.outcome is SendOutcome.LATER:
         again = next_attempt(attempts, claimed.first_at, now, spread=spread)
-    undelivered = FAILED if again is None else PENDING
-    state = SENT if answer.outcome is SendOutcome.SENT else undelivered
+    undelivered = DispatchState.FAILED if again is None else DispatchState.PENDING
+    state = DispatchState.SENT if answer.outcome is SendOutcome.SENT else undelivered
     with write_transaction() as session:
         settled = session.execute(
             update(Dispatch)
@@ -133,19 +132,19 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
     """Say of a dispatch whether it is the first of its line, and its target has no claim."""
     earlier, busy = aliased(Dispatch), aliased(Dispatch)
     return and_(
-        Dispatch.state == PENDING,
+        Dispatch.state == DispatchState.PENDING,
         or_(Dispatch.claimed_until.is_(None), Dispatch.claimed_until <= now),
         ~exists().where(
             earlier.target == Dispatch.target,
             earlier.line == Dispatch.line,
-            earlier.state == PENDING,
+            earlier.state == DispatchState.PENDING,
             # One that waits for what comes of its download holds up nobody.
             or_(earlier.attempts > 0, earlier.next_at <= now),
             earlier.id < Dispatch.id,
         ),
         # Looked up once, not for each: what is claimed is little beside what may wait.
         Dispatch.target.not_in(
-            select(busy.target).where(busy.state == PENDING, busy.claimed_until > now)
+            select(busy.target).where(busy.state == DispatchState.PENDING, busy.claimed_until > now)
         ),
     )
 
@@ -153,7 +152,9 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
 def _hold_target(session: Session, dispatch_id: int) -> None:
     """Hold the first that waits for a target, so that two who claim see each other's claim."""
     target = select(Dispatch.target).where(Dispatch.id == dispatch_id).scalar_subquery()
-    waiting = select(Dispatch.id).where(Dispatch.target == target, Dispatch.state == PENDING)
+    waiting = select(Dispatch.id).where(
+        Dispatch.target == target, Dispatch.state == DispatchState.PENDING
+    )
     session.execute(waiting.order_by(Dispatch.id).limit(1).with_for_update())
 
 

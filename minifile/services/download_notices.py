@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, exists, func, or_, select, update
 
 from minifile.models import Delivery, Dispatch, File, Link, Notification, Slot, Subscription
-from minifile.services.notifications import PENDING, notify
+from minifile.services.notifications import notify
 from minifile.services.statements import Driver, Statement
+from minifile.values import DispatchState, NotificationKind
 
 # So long a cut download may be gone on with before it is told of.
 QUIET_FOR = timedelta(minutes=5)
@@ -25,9 +26,9 @@ _WANTED = Statement(
     .where(
         Subscription.user_id == bindparam("owner_id"),
         or_(
-            Subscription.kind == "download",
-            Subscription.kind == "first_download",
-            Subscription.kind == "exhausted",
+            Subscription.kind == NotificationKind.DOWNLOAD,
+            Subscription.kind == NotificationKind.FIRST_DOWNLOAD,
+            Subscription.kind == NotificationKind.EXHAUSTED,
         ),
         or_(Subscription.link_id.is_(None), Subscription.link_id == bindparam("family_id")),
     )
@@ -57,7 +58,7 @@ _FILES = Statement(
 )
 _HAS_LEFT = exists().where(
     Dispatch.notification_id == Notification.id,
-    or_(Dispatch.state == "sent", Dispatch.attempts > 0, Dispatch.claim.is_not(None)),
+    or_(Dispatch.state == DispatchState.SENT, Dispatch.attempts > 0, Dispatch.claim.is_not(None)),
 )
 _IS_OF_FAMILY = or_(Link.id == bindparam("family_id"), Link.parent_id == bindparam("family_id"))
 _SLOTS = Statement(
@@ -80,7 +81,7 @@ _PUT_OFF = Statement(
     .where(
         and_(
             Dispatch.notification_id == bindparam("notification"),
-            Dispatch.state == PENDING,
+            Dispatch.state == DispatchState.PENDING,
             Dispatch.attempts == 0,
         )
     )
@@ -124,16 +125,16 @@ def tell_of_download(
     if most is not None:
         payload["max_downloads"] = most
     if most is None or count < most:
-        kinds.discard("exhausted")
-    if "first_download" in kinds and not _is_first(driver, hearer, slot_id):
-        kinds.discard("first_download")
+        kinds.discard(NotificationKind.EXHAUSTED)
+    if NotificationKind.FIRST_DOWNLOAD in kinds and not _is_first(driver, hearer, slot_id):
+        kinds.discard(NotificationKind.FIRST_DOWNLOAD)
     is_final = is_over or payload["outcome"] in ("completed", "handed_over")
     for kind in sorted(kinds):
         key = _key(kind, link_id, slot_id, hearer, most)
-        due_at = now if is_final or kind != "download" else now + QUIET_FOR
+        due_at = now if is_final or kind != NotificationKind.DOWNLOAD else now + QUIET_FOR
         about = {"kind": kind, "key": key, "user_id": hearer.owner_id, "link_id": hearer.family_id}
         is_new = notify(driver, **about, payload=payload, now=now, due_at=due_at)
-        if not is_new and kind == "download":
+        if not is_new and kind == NotificationKind.DOWNLOAD:
             _follow(driver, key, payload, due_at, now)
 
 
@@ -146,9 +147,9 @@ def _is_first(driver: Driver, hearer: Hearer, slot_id: int) -> bool:
 
 def _key(kind: str, link_id: int, slot_id: int, hearer: Hearer, most: int | None) -> str:
     """Return what makes it one: each download, the first of a link, each limit once."""
-    if kind == "download":
+    if kind == NotificationKind.DOWNLOAD:
         return f"download:{slot_id}"
-    if kind == "first_download":
+    if kind == NotificationKind.FIRST_DOWNLOAD:
         return f"first_download:{hearer.family_id}"
     return f"exhausted:{link_id}:{most}"
 

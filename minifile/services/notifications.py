@@ -13,10 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from minifile.models import Dispatch, Notification, Subscription, User, Webhook
 from minifile.services.statements import Driver, Statement, given
+from minifile.values import DispatchState, NotificationKind
 
 MAIL_DAILY = "daily"
-HELD = "held"
-PENDING = "pending"
 
 _WAYS = Statement(
     select(Subscription.webhook_id, User.digest)
@@ -41,7 +40,7 @@ _INSERT_DISPATCH = Statement(
 def notify(
     driver: Driver,
     *,
-    kind: str,
+    kind: NotificationKind,
     key: str,
     user_id: int,
     link_id: int | None,
@@ -77,7 +76,7 @@ def notify(
             webhook_id=webhook_id,
             target=target_of(user_id, webhook_id),
             line=link_id or 0,
-            state=HELD if is_held else PENDING,
+            state=DispatchState.HELD if is_held else DispatchState.PENDING,
             next_at=due_at or now,
         )
     return True

@@ -12,9 +12,8 @@ from minifile.services.notifications import notify
 from minifile.services.pacing import ROWS, unhurried_transaction
 from minifile.services.quotas import hold, use_of
 from minifile.services.statements import driver_of
-from minifile.values import Limits
+from minifile.values import Limits, NotificationKind
 
-QUOTA = "quota"
 _TOLD_AT_PERCENT = 90
 _AGAIN_BELOW_PERCENT = 80
 
@@ -39,7 +38,9 @@ def tell_of_quotas(*, limits_for: Callable[[int], Limits], now: datetime) -> int
 
 def _asking(after_id: int) -> Sequence[int]:
     """Return a page of users who want to be told."""
-    wants = exists().where(Subscription.user_id == User.id, Subscription.kind == QUOTA)
+    wants = exists().where(
+        Subscription.user_id == User.id, Subscription.kind == NotificationKind.QUOTA
+    )
     query = select(User.id).where(User.id > after_id, wants, User.disabled_at.is_(None))
     found = db.session.scalars(query.order_by(User.id).limit(ROWS)).all()
     release_connection()
@@ -76,8 +77,8 @@ def _tell(user_id: int, used: int, quota: int, now: datetime) -> int:
             return 0
         notify(
             driver_of(session),
-            kind=QUOTA,
-            key=f"{QUOTA}:{user_id}:{now:%Y%m%dT%H%M%S.%f}",
+            kind=NotificationKind.QUOTA,
+            key=f"{NotificationKind.QUOTA}:{user_id}:{now:%Y%m%dT%H%M%S.%f}",
             user_id=user_id,
             link_id=None,
             payload={"used_bytes": used, "quota_bytes": quota},

@@ -16,7 +16,7 @@ from minifile.services.notifications import notify
 from minifile.services.rate_limits import REPORTS, RateLimits
 from minifile.services.statements import driver_of
 from minifile.services.takedowns import handle_reports
-from minifile.values import LinkRecord
+from minifile.values import LinkRecord, NotificationKind
 
 PAGE = 20
 MAX_MESSAGE = 2000
@@ -152,7 +152,7 @@ def _tell_admins(session: Session, report: Report, now: datetime) -> None:
     for admin_id in session.scalars(admins).all():
         notify(
             driver_of(session),
-            kind="report",
+            kind=NotificationKind.REPORT,
             key=f"report:{report.id}:{admin_id}",
             user_id=admin_id,
             link_id=None,

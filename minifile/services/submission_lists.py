@@ -19,7 +19,7 @@ from minifile.services.links import lock_link
 from minifile.services.records import read_made_link
 from minifile.services.request_rows import RequestRecord
 from minifile.services.statements import reading
-from minifile.values import LinkRecord, LinkState
+from minifile.values import LinkRecord, LinkState, NotificationKind
 
 PAGE = 50
 
@@ -140,7 +140,7 @@ def read_news(request_id: int, *, now: datetime) -> News | None:
         .where(
             ~exists().where(
                 Subscription.user_id == User.id,
-                Subscription.kind == "submission",
+                Subscription.kind == NotificationKind.SUBMISSION,
                 Subscription.webhook_id.is_(None),
             )
         )

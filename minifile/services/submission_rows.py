@@ -18,7 +18,7 @@ from minifile.services.request_rows import RequestRecord, hold_request
 from minifile.services.statements import Driver, Statement, given
 from minifile.services.told_files import told_files
 from minifile.services.visits import note_upload
-from minifile.values import FileRecord, Limits, LinkRecord, LinkState
+from minifile.values import FileRecord, Limits, LinkRecord, LinkState, NotificationKind
 
 _MINE = Statement(
     select(Submission.id, Submission.link_id, Submission.open_until)
@@ -168,7 +168,7 @@ def _tell_owner(
     """Tell the owner of a new submission, once, however many files come after the first."""
     notify(
         driver,
-        kind="submission",
+        kind=NotificationKind.SUBMISSION,
         key=f"submission:{submission_id}",
         user_id=request.owner_id,
         link_id=link.id,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from minifile.extensions import db, release_connection
 from minifile.identity import UserRole
 from minifile.models import Link, Notification, Subscription, User
-from minifile.services.daily_mails import DIGEST
+from minifile.values import NotificationKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def read_told(notification_id: int) -> ToldRecord | None:
         return None
     row, email, disabled_at, role, code = found
     payload = row.payload
-    if row.kind == DIGEST:
+    if row.kind == NotificationKind.DIGEST:
         events = [event for event in payload["events"] if may_know(event["kind"], role)]
         payload = {"events": events}
     is_for_them = disabled_at is None and may_know(row.kind, role) and payload != {"events": []}
@@ -61,7 +61,7 @@ def read_told(notification_id: int) -> ToldRecord | None:
 
 def may_know(kind: str, role: str) -> bool:
     """Say whether one of this role is to hear of it: what it was told for may have ended since."""
-    return kind != "report" or role == UserRole.ADMIN
+    return kind != NotificationKind.REPORT or role == UserRole.ADMIN
 
 
 def codes_of(user_id: int, link_ids: list[int]) -> dict[int, str]:

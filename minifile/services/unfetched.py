@@ -13,9 +13,8 @@ from minifile.services.pacing import ROWS, unhurried_transaction
 from minifile.services.records import read_made_link
 from minifile.services.statements import driver_of
 from minifile.services.told_files import told_files
-from minifile.values import LinkState
+from minifile.values import LinkState, NotificationKind
 
-UNFETCHED = "unfetched"
 # A month; longer ahead nobody is told.
 MAX_HOURS = 720
 
@@ -39,7 +38,7 @@ def tell_of_unfetched(*, now: datetime) -> int:
 
 
 def _key(link_id: int, expires_at: datetime) -> str:
-    return f"{UNFETCHED}:{link_id}:{expires_at:%Y%m%dT%H%M%S.%f}"
+    return f"{NotificationKind.UNFETCHED}:{link_id}:{expires_at:%Y%m%dT%H%M%S.%f}"
 
 
 def _is_due(row: _Row, now: datetime) -> bool:
@@ -65,7 +64,7 @@ def _candidates(after_id: int, now: datetime) -> Sequence[_Row]:
             _is_unfetched(now),
             exists().where(
                 Subscription.user_id == Link.owner_id,
-                Subscription.kind == UNFETCHED,
+                Subscription.kind == NotificationKind.UNFETCHED,
                 or_(Subscription.link_id.is_(None), Subscription.link_id == Link.id),
             ),
         )
@@ -101,7 +100,7 @@ def _tell(link_id: int, expires_at: datetime, key: str, now: datetime) -> int:
             return 0
         notify(
             driver_of(session),
-            kind=UNFETCHED,
+            kind=NotificationKind.UNFETCHED,
             key=key,
             user_id=link.owner_id,
             link_id=link_id,

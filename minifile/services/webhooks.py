@@ -21,14 +21,13 @@ from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Dispatch, Notification, User, Webhook
 from minifile.policy.destinations import Network, check_host, read_destination
 from minifile.services.dispatching import Claimed
-from minifile.services.notifications import PENDING, target_of
+from minifile.services.notifications import target_of
 from minifile.services.posting import PATIENCE, PostFailed, post
 from minifile.services.told import codes_of, may_know
 from minifile.services.users import lock_user
-from minifile.values import SendAnswer, SendOutcome
+from minifile.values import DispatchState, NotificationKind, SendAnswer, SendOutcome
 
 MAX_WEBHOOKS = 10
-TEST = "test"
 # The receiver has taken it away for good.
 _GONE = 410
 
@@ -111,14 +110,14 @@ def send_test(user_id: int, webhook_id: int, *, now: datetime) -> None:
             .join(Notification)
             .where(
                 Dispatch.webhook_id == webhook_id,
-                Dispatch.state == PENDING,
-                Notification.kind == TEST,
+                Dispatch.state == DispatchState.PENDING,
+                Notification.kind == NotificationKind.TEST,
             )
         )
         if session.scalar(waiting.limit(1)) is not None:
             raise Conflict("A test is on its way already. The log tells what became of it.")
-        key = f"{TEST}:{webhook_id}:{new_token()}"
-        about = {"kind": TEST, "user_id": user_id, "link_id": None, "payload": {}}
+        key = f"{NotificationKind.TEST}:{webhook_id}:{new_token()}"
+        about = {"kind": NotificationKind.TEST, "user_id": user_id, "link_id": None, "payload": {}}
         notification = Notification(key=key, at=now, **about)
         session.add(notification)
         session.flush()
@@ -128,7 +127,7 @@ def send_test(user_id: int, webhook_id: int, *, now: datetime) -> None:
                 webhook_id=webhook_id,
                 target=target_of(user_id, webhook_id),
                 line=0,
-                state=PENDING,
+                state=DispatchState.PENDING,
                 next_at=now,
             )
         )

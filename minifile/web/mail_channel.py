@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from minifile.services.daily_mails import DIGEST
 from minifile.services.dispatching import Claimed
 from minifile.services.mail import PATIENCE, Mail, Mailer, domain_of, offer_mail
 from minifile.services.told import ToldRecord, codes_of, read_told
-from minifile.values import SendAnswer, SendOutcome
+from minifile.values import NotificationKind, SendAnswer, SendOutcome
 from minifile.web.current import current_settings
 from minifile.web.letters import mailer_of
 from minifile.web.notification_mails import write_digest, write_mail
@@ -33,8 +32,8 @@ def send_by_mail(claimed: Claimed, *, now: datetime, patience: timedelta = PATIE
 
 
 def _mail(told: ToldRecord, to: str, message_id: str) -> Mail:
-    if told.kind == DIGEST:
-        off = Off(told.user_id, DIGEST)
+    if told.kind == NotificationKind.DIGEST:
+        off = Off(told.user_id, NotificationKind.DIGEST)
         return write_digest(to, _events(told), off, message_id=message_id)
     off = Off(told.user_id, told.kind, told.chosen_link_id)
     return write_mail(

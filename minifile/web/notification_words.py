@@ -12,28 +12,29 @@ from typing import Any
 
 from minifile.services.reports import REASONS
 from minifile.units import plural, size_in_words
+from minifile.values import NotificationKind
 
 # What the pages and the mails call each kind: "tell me of …".
-KIND_WORDS = {
-    "first_download": "the first download",
-    "download": "every download",
-    "exhausted": "the last allowed download",
-    "unfetched": "links that expire soon and nobody has fetched",
-    "submission": "files that arrive at a file request",
-    "quota": "90 % of the quota being used",
-    "report": "reports of links",
+KIND_WORDS: Mapping[str, str] = {
+    NotificationKind.FIRST_DOWNLOAD: "the first download",
+    NotificationKind.DOWNLOAD: "every download",
+    NotificationKind.EXHAUSTED: "the last allowed download",
+    NotificationKind.UNFETCHED: "links that expire soon and nobody has fetched",
+    NotificationKind.SUBMISSION: "files that arrive at a file request",
+    NotificationKind.QUOTA: "90 % of the quota being used",
+    NotificationKind.REPORT: "reports of links",
 }
 # What the log calls each.
-LOG_WORDS = {
-    "first_download": "First download",
-    "download": "Download",
-    "exhausted": "No downloads left",
-    "unfetched": "Not fetched",
-    "submission": "Files arrived",
-    "quota": "Quota",
-    "report": "Report",
-    "digest": "Mail of the day",
-    "test": "Test",
+LOG_WORDS: Mapping[str, str] = {
+    NotificationKind.FIRST_DOWNLOAD: "First download",
+    NotificationKind.DOWNLOAD: "Download",
+    NotificationKind.EXHAUSTED: "No downloads left",
+    NotificationKind.UNFETCHED: "Not fetched",
+    NotificationKind.SUBMISSION: "Files arrived",
+    NotificationKind.QUOTA: "Quota",
+    NotificationKind.REPORT: "Report",
+    NotificationKind.DIGEST: "Mail of the day",
+    NotificationKind.TEST: "Test",
 }
 _OUTCOMES = {
     "completed": "completed",
@@ -192,13 +193,13 @@ def _something(told: Told) -> Words:
 
 
 _WRITERS: dict[str, Callable[[Told], Words]] = {
-    "first_download": _first_download,
-    "download": _download,
-    "exhausted": _exhausted,
-    "unfetched": _unfetched,
-    "submission": _submission,
-    "quota": _quota,
-    "report": _report,
+    NotificationKind.FIRST_DOWNLOAD: _first_download,
+    NotificationKind.DOWNLOAD: _download,
+    NotificationKind.EXHAUSTED: _exhausted,
+    NotificationKind.UNFETCHED: _unfetched,
+    NotificationKind.SUBMISSION: _submission,
+    NotificationKind.QUOTA: _quota,
+    NotificationKind.REPORT: _report,
 }
 
 

@@ -9,13 +9,19 @@ from wtforms import SelectMultipleField
 from minifile.identity import Account
 from minifile.services.choices import Choice, Habits
 from minifile.services.webhooks import WebhookRecord
+from minifile.values import NotificationKind
 from minifile.web.forms import StrictForm
 from minifile.web.letters import sends_mail
 from minifile.web.notification_words import KIND_WORDS, one_line
 
-_OF_A_LINK = ("first_download", "download", "exhausted", "unfetched")
-_OF_AN_ACCOUNT = (*_OF_A_LINK, "submission", "quota")
-_OF_ADMINS = ("report",)
+_OF_A_LINK = (
+    NotificationKind.FIRST_DOWNLOAD,
+    NotificationKind.DOWNLOAD,
+    NotificationKind.EXHAUSTED,
+    NotificationKind.UNFETCHED,
+)
+_OF_AN_ACCOUNT = (*_OF_A_LINK, NotificationKind.SUBMISSION, NotificationKind.QUOTA)
+_OF_ADMINS = (NotificationKind.REPORT,)
 _MAIL = "mail"
 
 
