@@ -11,7 +11,7 @@ from conftest import RunningServer
 from e2e.acting import choose, write
 from e2e.acting import send as press_upload
 from e2e.conftest import keep_screenshot, violations
-from e2e.test_pages import LOOK_AT_PAGE, LOOKS, WALKED_LOOKS
+from e2e.test_pages import LOOK_AT_PAGE, LOOKS, MANY, WALKED_LOOKS
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -118,10 +118,10 @@ def walk(page: Page, url: str, folder: Path):
         if name == "picture":
             page.get_by_role("link", name=re.compile("full size")).click()
             yield "preview-picture-zoomed"
-    link = send(page, url, folder, {f"{n:03}.txt": b"x" for n in range(300)})
+    link = send(page, url, folder, {f"{n:03}.txt": b"x" for n in range(MANY)})
     page.goto(link)
-    yield "landing-300"
+    yield "landing-many"
     page.goto(f"{link}?show=7")
-    yield "preview-of-300"
-    page.goto(f"{link}?show=301")
+    yield "preview-of-many"
+    page.goto(f"{link}?show={MANY + 1}")
     yield "preview-none"
