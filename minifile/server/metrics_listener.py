@@ -13,6 +13,7 @@ import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
@@ -26,6 +27,8 @@ log = logging.getLogger("minifile")
 PATH = "/metrics"
 # A client that falls silent is given up.
 _SILENT_SECONDS = 10
+# Connections at once; what comes beyond waits, and takes no thread and no file from the workers.
+_AT_ONCE = 16
 
 
 def listen(address: str) -> socket.socket:
@@ -59,6 +62,19 @@ class _Listener(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         self.app = app
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread as soon as there is a turn."""
+        self._turns.acquire()
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and leave the turn to another."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._turns.release()
 
     def handle_error(self, *_: object) -> None:
         """Log a fault of ours; that a client broke off is none.

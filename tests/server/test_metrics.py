@@ -8,10 +8,11 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from wire import Answer, ask, connect, eventually, get, head, put, read_answers, workers_of
 
-from minifile.server.metrics_listener import _Listener, listen
+from minifile.server.metrics_listener import _AT_ONCE, _Listener, listen
 
 TOKEN = "a-token-that-nobody-guesses"
 NAME = "quarterly-figures.txt"
@@ -338,6 +339,28 @@ def test_a_scraper_that_breaks_off_is_not_in_the_log(
 
     assert capfd.readouterr().err == ""
     assert caplog.text == ""
+
+
+def test_scrapers_that_say_nothing_take_few_threads_and_delay_others_only(app: Flask):
+    listener = _Listener(app, listen("127.0.0.1:0"))
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    before = threading.active_count()
+    address = listener.server_address
+    try:
+        with ExitStack() as silent:
+            for _ in range(40):
+                silent.enter_context(closing(socket.create_connection(address)))
+            eventually(lambda: threading.active_count() == before + _AT_ONCE)
+            late = silent.enter_context(closing(socket.create_connection(address)))
+            late.sendall(b"GET /nothing HTTP/1.0\r\n\r\n")
+            assert threading.active_count() == before + _AT_ONCE
+            late_answers = socket.fromfd(late.fileno(), late.family, late.type)
+
+        with closing(late_answers), late_answers.makefile("rb") as answer:
+            assert answer.readline().startswith(b"HTTP/1.0 404 ")
+    finally:
+        listener.shutdown()
+        listener.server_close()
 
 
 def test_a_fault_of_the_port_of_its_own_is_logged_without_the_address(
