@@ -88,6 +88,7 @@ def _replay(
     assert known.salts
     assert known.hashes
     _nothing(pin_fuzzy(world, app))
+    world.truth.settle()
     _nothing(compare_read_api(world, app))
     _nothing(compare_details(world, app))
     _nothing(compare_metrics(world))

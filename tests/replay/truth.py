@@ -198,6 +198,7 @@ class Truth:
         self.visits: list[Visit] = []
         self.made: list[tuple[TrueLink, Fact]] = []
         self.problems: list[str] = []
+        self._settled: dict[tuple[str, int], list[Fact]] | None = None
         self.answers = Counter[str]()
         """How downloads went that were answered, a request each."""
         self._by_client: dict[tuple[str, str], list[TrueSlot]] = defaultdict(list)
@@ -287,8 +288,19 @@ class Truth:
         taken = sum(slot.link is link for slot in self.slots)
         return "exhausted" if link.max_downloads and taken >= link.max_downloads else "open"
 
-    def facts(self, scope: str, subject: int) -> Iterator[Fact]:
-        """Yield what adds to the counters of a link, a file, a user, or all."""
+    def settle(self) -> None:
+        """Take it that nothing happens any more: what adds to a number is put together once."""
+        self._settled = {}
+
+    def facts(self, scope: str, subject: int) -> list[Fact]:
+        """Return what adds to the counters of a link, a file, a user, or all."""
+        if self._settled is None:
+            return list(self._facts(scope, subject))
+        if (scope, subject) not in self._settled:
+            self._settled[scope, subject] = list(self._facts(scope, subject))
+        return self._settled[scope, subject]
+
+    def _facts(self, scope: str, subject: int) -> Iterator[Fact]:
         if scope == "file":
             yield from self._file_facts(subject)
             return
@@ -348,8 +360,10 @@ class Truth:
         is_of = _is_of(scope, subject)
         downloads, opened = Counter[str](), Counter[str]()
         for slot in self.slots:
+            if not is_of(slot.link) or not since <= slot.started_at < until:
+                continue
             value = slot.referrer if kind == "referrer" else getattr(slot.client.agent, kind)
-            if is_of(slot.link) and since <= slot.started_at < until and value is not None:
+            if value is not None:
                 downloads[value] += 1
         for visit in self.visits:
             if visit.kind != "opened" or not is_of(visit.link) or not since <= visit.at < until:
