@@ -5,8 +5,8 @@ from flask import Response, make_response, render_template
 from minifile.accounts.blueprint import bp
 from minifile.errors import NotFound
 from minifile.extensions import exempt_from_csrf
+from minifile.notification_values import NotificationKind
 from minifile.services.choices import is_chosen, link_words, read_habits, switch_mails_off
-from minifile.values import NotificationKind
 from minifile.web.notification_words import KIND_WORDS
 from minifile.web.switching_off import Off, read_off
 

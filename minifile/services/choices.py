@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from minifile.errors import BadOption, NotFound
 from minifile.extensions import db, write_transaction
 from minifile.models import File, Subscription, User
+from minifile.notification_values import NotificationKind
 from minifile.policy.daily_mails import check_zone, list_zones
 from minifile.services.daily_mails import drop_waiting_mails, release_held
 from minifile.services.unfetched import MAX_HOURS
 from minifile.services.users import lock_user
-from minifile.values import NotificationKind
 
 
 class MailMode(StrEnum):

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from minifile.extensions import db, release_connection
 from minifile.models import Dispatch, Notification, User
+from minifile.notification_values import DispatchState, NotificationKind
 from minifile.policy.daily_mails import next_daily_mail
 from minifile.services.notifications import target_of
 from minifile.services.pacing import unhurried_transaction
-from minifile.values import DispatchState, NotificationKind
 
 # What one mail tells of at most; more make another mail.
 MAX_EVENTS = 200

@@ -9,8 +9,8 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 from minifile.errors import Conflict, NotFound
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Dispatch, Link, Notification, Webhook
+from minifile.notification_values import DispatchState, NotificationKind
 from minifile.services.pacing import pages_until_gone, unhurried_transaction
-from minifile.values import DispatchState, NotificationKind
 
 PAGE = 50
 # The kinds that are told once a link.

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session, aliased
 
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Dispatch, Notification
+from minifile.notification_values import DispatchState, SendAnswer, SendOutcome
 from minifile.policy.retrying import next_attempt
-from minifile.values import DispatchState, SendAnswer, SendOutcome
 
 # Of the claims there are at once, so that others get their turn however many receivers hang.
 OF_ONE_USER = 4

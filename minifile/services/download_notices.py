@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, exists, func, or_, select, update
 
 from minifile.models import Delivery, Dispatch, File, Link, Notification, Slot, Subscription
+from minifile.notification_values import DispatchState, NotificationKind
 from minifile.services.notifications import notify
 from minifile.services.statements import Driver, Statement
-from minifile.values import DispatchState, NotificationKind
 
 # So long a cut download may be gone on with before it is told of.
 QUIET_FOR = timedelta(minutes=5)

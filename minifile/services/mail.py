@@ -13,8 +13,9 @@ from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, make_msgid, parseaddr
 
 from minifile.config.mail import MailServer
+from minifile.notification_values import SendAnswer, SendOutcome
 from minifile.services.mail_server import connected
-from minifile.values import Level, SendAnswer, SendOutcome, Verdict
+from minifile.values import Level, Verdict
 
 log = logging.getLogger("minifile")
 

@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from minifile.models import Dispatch, Notification, Subscription, User, Webhook
+from minifile.notification_values import DispatchState, NotificationKind
 from minifile.services.statements import Driver, Statement, given
-from minifile.values import DispatchState, NotificationKind
 
 MAIL_DAILY = "daily"
 

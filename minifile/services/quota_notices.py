@@ -8,11 +8,12 @@ from sqlalchemy import exists, select, update
 from minifile.errors import Forbidden, NotFound
 from minifile.extensions import db, release_connection
 from minifile.models import Subscription, User
+from minifile.notification_values import NotificationKind
 from minifile.services.notifications import notify
 from minifile.services.pacing import ROWS, unhurried_transaction
 from minifile.services.quotas import hold, use_of
 from minifile.services.statements import driver_of
-from minifile.values import Limits, NotificationKind
+from minifile.values import Limits
 
 _TOLD_AT_PERCENT = 90
 _AGAIN_BELOW_PERCENT = 80

@@ -12,11 +12,12 @@ from minifile.errors import BadOption, NotFound
 from minifile.extensions import db, write_transaction
 from minifile.identity import Actor, UserRole
 from minifile.models import Link, Report, User
+from minifile.notification_values import NotificationKind
 from minifile.services.notifications import notify
 from minifile.services.rate_limits import REPORTS, RateLimits
 from minifile.services.statements import driver_of
 from minifile.services.takedowns import handle_reports
-from minifile.values import LinkRecord, NotificationKind
+from minifile.values import LinkRecord
 
 PAGE = 20
 MAX_MESSAGE = 2000

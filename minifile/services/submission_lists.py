@@ -12,6 +12,7 @@ from minifile.errors import NotFound
 from minifile.extensions import db, write_transaction
 from minifile.identity import Actor
 from minifile.models import FileRequest, Link, Submission, Subscription, User
+from minifile.notification_values import NotificationKind
 from minifile.policy.names import FALLBACK_NAME, clean_filename, number_equal_names
 from minifile.services.audit import record
 from minifile.services.child_links import close_children, close_children_for_good
@@ -19,7 +20,7 @@ from minifile.services.links import lock_link
 from minifile.services.records import read_made_link
 from minifile.services.request_rows import RequestRecord
 from minifile.services.statements import reading
-from minifile.values import LinkRecord, LinkState, NotificationKind
+from minifile.values import LinkRecord, LinkState
 
 PAGE = 50
 

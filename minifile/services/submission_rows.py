@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from minifile.codes import new_token, token_hash
 from minifile.errors import LinkGone
 from minifile.models import File, Link, Slot, Submission
+from minifile.notification_values import NotificationKind
 from minifile.policy.file_requests import ADDED_WITHIN
 from minifile.policy.names import number_equal_names
 from minifile.services.new_links import insert_file, insert_link
@@ -18,7 +19,7 @@ from minifile.services.request_rows import RequestRecord, hold_request
 from minifile.services.statements import Driver, Statement, given
 from minifile.services.told_files import told_files
 from minifile.services.visits import note_upload
-from minifile.values import FileRecord, Limits, LinkRecord, LinkState, NotificationKind
+from minifile.values import FileRecord, Limits, LinkRecord, LinkState
 
 _MINE = Statement(
     select(Submission.id, Submission.link_id, Submission.open_until)

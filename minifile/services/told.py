@@ -10,7 +10,7 @@ from sqlalchemy import select
 from minifile.extensions import db, release_connection
 from minifile.identity import UserRole
 from minifile.models import Link, Notification, Subscription, User
-from minifile.values import NotificationKind
+from minifile.notification_values import NotificationKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from sqlalchemy.orm import aliased
 
 from minifile.extensions import db, release_connection
 from minifile.models import Link, Notification, Subscription, User
+from minifile.notification_values import NotificationKind
 from minifile.services.notifications import notify
 from minifile.services.pacing import ROWS, unhurried_transaction
 from minifile.services.records import read_made_link
 from minifile.services.statements import driver_of
 from minifile.services.told_files import told_files
-from minifile.values import LinkState, NotificationKind
+from minifile.values import LinkState
 
 # A month; longer ahead nobody is told.
 MAX_HOURS = 720

@@ -19,13 +19,13 @@ from minifile.codes import new_token
 from minifile.errors import BadOption, Conflict, NotFound
 from minifile.extensions import db, release_connection, write_transaction
 from minifile.models import Dispatch, Notification, User, Webhook
+from minifile.notification_values import DispatchState, NotificationKind, SendAnswer, SendOutcome
 from minifile.policy.destinations import Network, check_host, read_destination
 from minifile.services.dispatching import Claimed
 from minifile.services.notifications import target_of
 from minifile.services.posting import PATIENCE, PostFailed, post
 from minifile.services.told import codes_of, may_know
 from minifile.services.users import lock_user
-from minifile.values import DispatchState, NotificationKind, SendAnswer, SendOutcome
 
 MAX_WEBHOOKS = 10
 # The receiver has taken it away for good.

@@ -11,8 +11,8 @@ from flask import Flask
 
 from minifile.errors import ServiceBusy
 from minifile.extensions import DATABASE_UNAVAILABLE, db, first_line
+from minifile.notification_values import SendAnswer, SendOutcome
 from minifile.services.dispatching import Claimed, claim_due, settle
-from minifile.values import SendAnswer, SendOutcome
 from minifile.web.mail_channel import send_by_mail
 from minifile.web.webhook_channel import send_by_webhook
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from minifile.notification_values import NotificationKind, SendAnswer, SendOutcome
 from minifile.services.dispatching import Claimed
 from minifile.services.mail import PATIENCE, Mail, Mailer, domain_of, offer_mail
 from minifile.services.told import ToldRecord, codes_of, read_told
-from minifile.values import NotificationKind, SendAnswer, SendOutcome
 from minifile.web.current import current_settings
 from minifile.web.letters import mailer_of
 from minifile.web.notification_mails import write_digest, write_mail

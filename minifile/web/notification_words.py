@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from minifile.notification_values import NotificationKind
 from minifile.services.reports import REASONS
 from minifile.units import plural, size_in_words
-from minifile.values import NotificationKind
 
 # What the pages and the mails call each kind: "tell me of …".
 KIND_WORDS: Mapping[str, str] = {

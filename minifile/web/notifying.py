@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from wtforms import SelectMultipleField
 
 from minifile.identity import Account
+from minifile.notification_values import NotificationKind
 from minifile.services.choices import Choice, Habits
 from minifile.services.webhooks import WebhookRecord
-from minifile.values import NotificationKind
 from minifile.web.forms import StrictForm
 from minifile.web.letters import sends_mail
 from minifile.web.notification_words import KIND_WORDS, one_line

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
+from minifile.notification_values import SendAnswer
 from minifile.services.dispatching import Claimed
 from minifile.services.posting import PATIENCE
 from minifile.services.webhooks import Sending, send_to_webhook
-from minifile.values import SendAnswer
 from minifile.web.current import current_settings
 
 

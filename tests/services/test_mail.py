@@ -11,6 +11,7 @@ import pytest
 from conftest import NOW
 
 from minifile.config.mail import parse_mail_url
+from minifile.notification_values import SendAnswer, SendOutcome
 from minifile.services.mail import (
     Mail,
     Mailer,
@@ -18,7 +19,7 @@ from minifile.services.mail import (
     probe_mail,
     send_mail,
 )
-from minifile.values import Level, SendAnswer, SendOutcome
+from minifile.values import Level
 
 MAIL = Mail("Ällice@example.org", "Grüße · minifile", "Hier: https://f.example.org/reset/s3cret\n")
 PLAIN = Mail("alice@example.org", "Grüße · minifile", "Hier: https://f.example.org/reset/s3cret\n")

@@ -16,10 +16,10 @@ from sqlalchemy import insert
 
 from minifile.extensions import db, write_transaction
 from minifile.models import Webhook
+from minifile.notification_values import SendAnswer, SendOutcome
 from minifile.services.dispatching import OF_ONE_USER, Claimed, claim_due, settle
 from minifile.services.notifications import notify
 from minifile.services.statements import driver_of
-from minifile.values import SendAnswer, SendOutcome
 from minifile.web.dispatcher import Dispatcher
 
 SECOND = timedelta(seconds=1)
