@@ -1,8 +1,9 @@
-"""Kill a process before and after each step that it takes to the disk, one run a step.
+"""Kill a process before each step that it takes to the disk, one run a step.
 
 `python -m crash.sweep upload|purge|resume` on the instance that the environment names. Prints
 what it found as JSON. A step is a call of C code that reaches the system or SQLite, as Python's
-profiler sees it, so nothing of the program is replaced.
+profiler sees it, so nothing of the program is replaced. What is on the disk after one step is what
+is there before the next, when all that was acknowledged in between has been told.
 """
 
 import json
@@ -187,12 +188,12 @@ def run_and_kill(step: int, act: Callable[[], Iterator[str]]) -> tuple[bool, lis
 
 
 def killer(step: int) -> Callable[[FrameType, str, Any], None]:
-    """Return a profiler that kills its process at the `step`-th beginning or end of a step."""
+    """Return a profiler that kills its process as it begins its `step`-th step."""
     seen = 0
 
     def profile(_frame: FrameType, event: str, called: Any) -> None:
         nonlocal seen
-        if event in ("c_call", "c_return") and is_step(called):
+        if event == "c_call" and is_step(called):
             seen += 1
             if seen == step:
                 os.kill(os.getpid(), signal.SIGKILL)
