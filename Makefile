@@ -103,7 +103,7 @@ endef
 .venv/node.installed: .venv/test.installed $(wildcard tests/node/*) tests/node/.npmrc
 	@echo "Installing tests/node/package-lock.json into .venv/node"
 	@rm -rf .venv/node && mkdir -p .venv/node && cp tests/node/*.js* tests/node/.npmrc .venv/node
-	@PATH="$$PWD/.venv/bin:$$PATH" npm ci --prefix .venv/node --ignore-scripts --silent
+	@PATH="$$PWD/.venv/bin:$$PATH" npm ci --prefix .venv/node --ignore-scripts --loglevel=error --no-audit --no-fund
 	@touch $@
 
 # The S3 server of the tests. Its packages are many, and none of ours.
