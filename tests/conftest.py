@@ -78,9 +78,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     """Spare thousands of applications in one process what comes out the same for each.
 
-    Werkzeug compiles each address anew (80 ms an application), Jinja each template
-    (20 ms), and a password is hashed for 40 ms on purpose; tests/services/test_passwords.py asks
-    for the real parameters.
+    Werkzeug compiles each address anew and Jinja each template, and a password is hashed for 40 ms
+    on purpose; tests/services/test_passwords.py asks for the real parameters.
     """
     Flask.jinja_options = {"bytecode_cache": _CompiledTemplates()}
     compile_anew, compiled = Rule.compile, {}

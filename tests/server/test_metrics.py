@@ -363,6 +363,20 @@ def test_scrapers_that_say_nothing_take_few_threads_and_delay_others_only(app: F
         listener.server_close()
 
 
+def test_a_thread_that_can_not_be_started_takes_no_turn_along(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    listener = _Listener(app, listen("127.0.0.1:0"))
+    with closing(listener.socket), monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(_AT_ONCE + 1):
+            with pytest.raises(RuntimeError):
+                listener.process_request(None, None)
+
+
 def test_a_fault_of_the_port_of_its_own_is_logged_without_the_address(
     app: Flask, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ):
